@@ -1,0 +1,302 @@
+// THE memory map: every offset, stride and state of the one shared WebAssembly memory. Compiled by asc and by tsc
+// alike, so only plain integer constants may stand here. All numbers are bytes unless their name says otherwise.
+//
+//   0            CONTROL_BYTES      SHARDS_AT                                   arena
+//   ├────────────┼──────────────────┼─────────────────┬────────┬───────────────┼──────────────────────────────┐
+//   │ control    │ epoch words      │ shard area 0    │  ...   │ shard area N  │ programs · records · caches  │
+//   └────────────┴──────────────────┴─────────────────┴────────┴───────────────┴──────────────────────────────┘
+//
+// Area N (one more than there are shards) belongs to the main thread: its scratch space and its counters.
+// Who writes: control = main thread; epoch word i and shard area i = shard i; arena = main thread, except cache
+// buckets (every shard, under the bucket's lock).
+
+export const LAYOUT_VERSION = 1;
+export const SHARDS_MAX = 64;
+
+// ------------------------------------------------------------------------------------------------- control
+export const CONTROL_VERSION = 0; // u32: LAYOUT_VERSION, checked at start by every thread
+export const CONTROL_SHARD_COUNT = 4; // u32
+export const CONTROL_NATIVE_BASE = 8; // u64: the memory's address in the process, for mmsghdr pointers
+export const CONTROL_TABLE = 20; // u32, atomic: the active name table (see Name table)
+export const CONTROL_EPOCH = 24; // u32, atomic: raised by the writer when it begins to wait for the shards
+export const CONTROL_ARENA_START = 28; // u32
+export const CONTROL_ARENA_TOP = 32; // u32: first octet never allocated; main thread only
+export const CONTROL_RETIRED = 36; // u32: blocks retired since the epoch last moved
+export const CONTROL_WAITING = 40; // u32: blocks retired before that, waiting for every shard
+export const CONTROL_HASH_SEED = 44; // u32: random per process, so that nobody can aim at one bucket
+export const CONTROL_FREE_LISTS = 64; // u32 x ARENA_CLASSES
+export const ARENA_CLASSES = 64;
+export const ARENA_HEADER_BYTES = 8; // u32 class (huge blocks: size), u32 next
+export const CONTROL_ARENA_BYTES_USED = 320; // u32
+export const CONTROL_WORDS = 512; // i32 x CONTROL_WORD_COUNT: process-wide limits and flags (atomic)
+export const CONTROL_WORD_COUNT = 384;
+export const EPOCHS_AT = 2048; // one u32 a shard, each on its own 64-octet line
+export const EPOCH_STRIDE = 64;
+export const SHARDS_AT = 8192;
+
+// ------------------------------------------------------------------------------------------ shard area, relative
+//
+// One batch is at most BATCH messages. Receive slot i and send slot i have the same i; the send headers are filled
+// in answer order.
+export const BATCH = 64;
+export const RECEIVE_BYTES = 512; // CoreDNS reads queries into 512 octets: a longer one is cut
+export const RECEIVE_STRIDE = 576;
+export const SEND_STRIDE = 4096;
+export const SEND_BYTES_MAX = 4096;
+export const MMSGHDR_STRIDE = 64; // sizeof(struct mmsghdr) on 64-bit Linux
+export const IOVEC_STRIDE = 16;
+export const SOCKADDR_STRIDE = 32;
+export const CONTROL_MESSAGE_STRIDE = 64;
+export const CONTROL_MESSAGE_BYTES = 48;
+
+// struct mmsghdr { void *name; u32 namelen; pad; iovec *iov; size_t iovlen; void *control; size_t controllen; int flags; pad; u32 len; pad }
+export const MMSGHDR_NAME = 0;
+export const MMSGHDR_NAMELEN = 8;
+export const MMSGHDR_IOV = 16;
+export const MMSGHDR_IOVLEN = 24;
+export const MMSGHDR_CONTROL = 32;
+export const MMSGHDR_CONTROLLEN = 40;
+export const MMSGHDR_FLAGS = 48;
+export const MMSGHDR_LEN = 56;
+
+export const SHARD_NOW_MS = 0; // f64: monotonic milliseconds at the start of the batch
+export const SHARD_NOW_SECONDS = 8; // u32: monotonic seconds, for TTLs
+export const SHARD_STATE = 12; // i32, atomic: SHARD_ states
+export const SHARD_HEARTBEAT = 16; // i32, atomic: raised by the shard every HEARTBEAT_MS
+export const SHARD_UNIX_SECONDS = 20; // u32: seconds since 1970, for the validity of signatures
+export const SHARD_RANDOM = 24; // u64: state of the shuffle
+export const SHARD_HANDOFF_COUNT = 32; // u32: filled by serve()
+export const SHARD_LOG_COUNT = 36; // u32: log records waiting
+export const SHARD_SEND_COUNT = 40; // u32: send headers filled by serve()
+export const SHARD_REPLY_BYTES = 48; // u32: length of the reply that serveOne(), finish() or fail() wrote
+export const SHARD_TOUCHED_COUNT = 44; // u32: scopes with answers whose duration is not settled
+export const SHARD_SLOW_REASONS = 64; // u32 x REASON_COUNT: messages that left the fast face
+export const SHARD_TOUCHED = 128; // {u32 scope slot, u32 answers} x TOUCHED_MAX
+export const TOUCHED_MAX = 32;
+
+export const RECEIVE_HEADERS = 1024;
+export const RECEIVE_IOVECS = 5120;
+export const RECEIVE_NAMES = 6144;
+export const RECEIVE_CONTROLS = 8192;
+export const SEND_HEADERS = 12288;
+export const SEND_IOVECS = 16384;
+export const HANDOFFS = 17408; // HANDOFF_STRIDE x BATCH
+export const RECEIVE_SLOTS = 20480; // RECEIVE_STRIDE x BATCH = 36864
+export const SEND_SLOTS = 57344; // SEND_STRIDE x BATCH = 262144
+export const LOG_RECORDS = 319488; // LOG_STRIDE x LOG_MAX = 36864
+export const LARGE_IN = 360448; // 65536 + room: one message of a stream
+export const LARGE_OUT = 430080; // 65536 + room: one reply of any size
+export const IMAGE_SCRATCH = 499712; // IMAGE_BYTES_MAX: the answer under construction
+export const IMAGE_BYTES_MAX = 196608;
+export const NAME_SCRATCH = 696320; // 16384: names being walked, label tables, lookup keys
+export const COMPRESS_SCRATCH = 712704; // 16384
+export const UPSTREAM_SLOTS = 729088; // UPSTREAM_STRIDE x BATCH = 270336: replies of upstreams (the shard's own use)
+export const UPSTREAM_STRIDE = 4224;
+export const UPSTREAM_BYTES = 4096;
+export const UPSTREAM_HEADERS = 999424; // receive headers, iovecs, send headers and iovecs of upstream sockets
+export const UPSTREAM_HEADERS_BYTES = 24576;
+export const SLOTS = 1024000; // f64 x SLOT_COUNT: counters
+export const SLOT_COUNT = 24576;
+export const WRITER_SCRATCH = 1220608; // 262144: blobs and keys on their way into the arena (main thread's area)
+export const EXCHANGES = 1482752; // EXCHANGE_STRIDE x the number chosen at start
+export const CANARY = 0x5a5aa5a5;
+
+// shard states
+export const SHARD_STARTING = 0;
+export const SHARD_SERVING = 1;
+export const SHARD_DRAINING = 2;
+export const SHARD_STOPPED = 3;
+export const HEARTBEAT_MS = 100;
+
+// handoff record
+export const HANDOFF_STRIDE = 32;
+export const HANDOFF_INDEX = 0; // u32: receive slot
+export const HANDOFF_OUTCOME = 4; // u32: OUTCOME_RELAY, OUTCOME_SLOW or OUTCOME_LARGE
+export const HANDOFF_REASON = 8; // u32
+export const HANDOFF_ZONE = 12; // u32: address of the zone entry that was matched
+export const HANDOFF_STEP = 16; // u32: index of the step
+export const HANDOFF_HASH = 20; // u32: of the message's octets from octet 2 on
+export const HANDOFF_FLAGS = 24; // u32: HANDOFF_WANTS_AD
+export const HANDOFF_WANTS_AD = 1;
+
+// log record: the words of one line
+export const LOG_STRIDE = 384;
+export const LOG_MAX = 96;
+export const LOG_RULE = 0; // u32
+export const LOG_ID = 4; // u16
+export const LOG_QUERY_FLAGS = 6; // u16: header word of the query
+export const LOG_TYPE = 8; // u16
+export const LOG_CLASS = 10; // u16
+export const LOG_PAYLOAD = 12; // u32: effective UDP payload size
+export const LOG_QUERY_BYTES = 16; // u32
+export const LOG_REPLY_BYTES = 20; // u32
+export const LOG_REPLY_FLAGS = 24; // u16: header word of the reply
+export const LOG_RCODE = 26; // u16: extended bits included
+export const LOG_PROTO = 28; // u8
+export const LOG_DO = 29; // u8
+export const LOG_BLOCK = 30; // u16: block index
+export const LOG_NAME_BYTES = 32; // u32: wire form, lower-case, at LOG_NAME
+export const LOG_NAME = 64; // 255 octets
+export const LOG_DURATION_MS = 320; // f64; negative: answered in the batch that is being served
+export const LOG_SOCKADDR = 36; // 28 octets: struct sockaddr_in or sockaddr_in6
+
+// exchange: a query that left the fast face, saved until its answer is known
+export const EXCHANGE_STRIDE = 768;
+export const EXCHANGE_NEXT = 0; // u32: free list and the owner's own lists
+export const EXCHANGE_PROTO = 4; // u32: PROTO_
+export const EXCHANGE_ZONE = 8; // u32: zone entry
+export const EXCHANGE_STEP = 12; // u32: step index
+export const EXCHANGE_HASH = 16; // u32
+export const EXCHANGE_FLAGS = 20; // u32: HANDOFF_ flags
+export const EXCHANGE_BYTES = 24; // u32: message length
+export const EXCHANGE_LISTENER = 28; // u32: the shard's own number of the socket it came from
+export const EXCHANGE_STARTED_MS = 32; // f64
+export const EXCHANGE_NAMELEN = 40; // u32
+export const EXCHANGE_CONTROLLEN = 44; // u32
+export const EXCHANGE_SOCKADDR = 48; // 32 octets
+export const EXCHANGE_CONTROL = 80; // 48 octets
+export const EXCHANGE_MESSAGE = 128; // EXCHANGE_MESSAGE_MAX octets; a longer message lives with the shard
+export const EXCHANGE_MESSAGE_MAX = 640;
+
+// ------------------------------------------------------------------------------------------------- counters
+// Slots are f64 words, one set a shard, added up when scraped. A scope is what the coredns_dns_* families count for
+// one server label and one zone label; see docs/architecture.md.
+export const REQUEST_TYPES = 20; // A AAAA CNAME DNSKEY DS MX NSEC3 NSEC NS PTR RRSIG SOA SRV TXT HTTPS SVCB IXFR AXFR ANY other
+export const SCOPE_REQUESTS = 0; // [proto 2][family 2][type REQUEST_TYPES]
+export const SCOPE_DURATION = 80; // DURATION_BUCKETS and the sum in seconds
+export const DURATION_BUCKETS = 17; // 0.25 ms doubling to 8.192 s, then +Inf; each slot counts its own bucket only
+export const SCOPE_REQUEST_SIZE = 98; // [proto 2][SIZE_BUCKETS and the sum]
+export const SIZE_BUCKETS = 15; // 0 100 200 300 400 511 1023 2047 4095 8291 16000 32000 48000 64000 +Inf
+export const SCOPE_RESPONSE_SIZE = 130; // [proto 2][SIZE_BUCKETS and the sum]
+export const SCOPE_DO = 162;
+export const SCOPE_RESPONSES = 163; // [written by: plugin, server][rcode RCODE_SLOTS]
+export const RCODE_SLOTS = 25; // 0..23, then all others
+export const SCOPE_SLOTS = 216;
+
+// cache counters of one server label
+export const CACHE_REQUESTS = 0;
+export const CACHE_MISSES = 1;
+export const CACHE_HITS_SUCCESS = 2;
+export const CACHE_HITS_DENIAL = 3;
+export const CACHE_DROPS = 4;
+export const CACHE_EVICTIONS_SUCCESS = 5;
+export const CACHE_EVICTIONS_DENIAL = 6;
+export const CACHE_SLOTS = 8;
+
+// -------------------------------------------------------------------------------------------------- program
+// What the host compiled from one Corefile. Immutable; a shard serves with the addresses its last load message named.
+//
+//   program ─► listener entries ─► zone entries (longest first) ─► block ─► steps in chain order
+export const PROGRAM_LISTENER_COUNT = 0; // u32
+export const PROGRAM_FLAGS = 4; // u32: 0
+export const PROGRAM_GENERATION = 8; // u32
+export const PROGRAM_BYTES = 12; // u32
+export const PROGRAM_LISTENERS = 16; // LISTENER_STRIDE each
+export const LISTENER_STRIDE = 32;
+export const LISTENER_ZONES = 0; // u32: address of the zone entries
+export const LISTENER_ZONE_COUNT = 4; // u32
+export const LISTENER_FLAGS = 8; // u32: LISTENER_ bits
+export const LISTENER_DROPPED_SCOPE = 12; // u32: slot of the scope zone="dropped", SLOT_NONE without prometheus
+export const LISTENER_PORT = 16; // u32: for the log
+export const LISTENER_ANY_CLASS = 1; // some block of the listener forwards: classes other than IN reach the chain
+export const LISTENER_FORCE_SLOW = 2; // every well-formed query goes to the slow face at the first step (tests)
+export const ZONE_STRIDE = 32;
+export const ZONE_NAME = 0; // u32: address of the wire name, lower-case, with its root label
+export const ZONE_NAME_BYTES = 4; // u32
+export const ZONE_LABELS = 8; // u32
+export const ZONE_BLOCK = 12; // u32: address of the block
+export const ZONE_SCOPE = 16; // u32: first slot of the scope, SLOT_NONE = not counted
+export const ZONE_SERVER = 20; // u32: ordinal of the server label within the block
+export const ZONE_INDEX = 24; // u32: ordinal of the zone entry in the program
+export const SLOT_NONE = 0xffff;
+export const BLOCK_INDEX = 0; // u32: position in the Corefile
+export const BLOCK_STEP_COUNT = 4; // u32; 0 = no plugins: REFUSED
+export const BLOCK_STEPS = 16; // STEP_STRIDE each
+export const STEP_STRIDE = 96;
+export const STEP_OP = 0; // u32
+export const STEP_PLUGIN = 4; // u32: index of the plugin in the block's slow chain
+export const STEP_PARAMS = 8;
+
+export const STEP_END = 0; // no more plugins: SERVFAIL
+export const STEP_COUNT = 1;
+export const STEP_LOG = 2; // +8 rules address, +12 rule count
+export const STEP_ROTATE = 3;
+export const STEP_CACHE = 4;
+export const STEP_RECORDS = 5;
+export const STEP_WATCH = 6; // +8 type, +12 word index: punt while the word is non-zero
+export const STEP_RELAY = 7; // +8 zone, +12 zone bytes, +16 except list
+export const STEP_WHOAMI = 8;
+export const STEP_SLOW = 9;
+export const STEP_PASS = 10; // a plugin that does nothing on the way (errors, health...)
+
+// a zone list: u32 count, then {u32 name address, u32 bytes, u32 labels} each
+export const ZONE_LIST_STRIDE = 12;
+export const ZONE_LIST_ENTRIES = 4;
+
+// log rule: +0 scope name address, +4 scope bytes, +8 class mask, +12 scope labels
+export const LOG_RULE_STRIDE = 16;
+export const LOG_CLASS_SUCCESS = 1;
+export const LOG_CLASS_DENIAL = 2;
+export const LOG_CLASS_ERROR = 4;
+
+export const CACHE_STEP_ADDRESS = 8;
+export const CACHE_STEP_ZONES = 12; // zone list
+export const CACHE_STEP_DISABLE_SUCCESS = 16; // zone list, count 0 = none
+export const CACHE_STEP_DISABLE_DENIAL = 20;
+export const CACHE_STEP_SUCCESS_MIN = 24;
+export const CACHE_STEP_SUCCESS_MAX = 28;
+export const CACHE_STEP_DENIAL_MIN = 32;
+export const CACHE_STEP_DENIAL_MAX = 36;
+export const CACHE_STEP_SERVFAIL = 40;
+export const CACHE_STEP_SLOT = 44; // + ordinal of the server label x CACHE_SLOTS
+
+export const RECORDS_STEP_STORE = 8;
+export const RECORDS_STEP_ZONES = 12; // zone list; longest match
+export const RECORDS_STEP_FALLTHROUGH = 16; // zone list address, 0 = never
+export const RECORDS_STEP_TTL = 20;
+export const RECORDS_STEP_SOA_TTL = 24;
+export const RECORDS_STEP_SOA_TIMERS = 28; // refresh, retry, expire, minimum: u32 x 4
+export const RECORDS_STEP_SOA_MNAME = 44; // address of relative wire labels put before the zone, +4 bytes
+export const RECORDS_STEP_SOA_RNAME = 52;
+export const RECORDS_STEP_FLAGS = 60;
+export const RECORDS_KUBERNETES = 1;
+export const RECORDS_PODS_INSECURE = 2;
+export const RECORDS_PODS_VERIFIED = 4;
+
+// -------------------------------------------------------------------------------------------------- records
+// Name table: open addressing, linear probing. Writer: main thread. Readers: every shard, without locks.
+//
+//   table ─► entries {hash, owner} ─► owner {key, sets} ─► sets blob {directory of RRsets, data}
+//
+// An update writes a new sets blob and swaps one word; the old blob is retired and reused once every shard's epoch
+// word has passed. hash 0 = empty, owner 0 with a hash = removed.
+export const TABLE_MASK = 0; // u32: entries - 1
+export const TABLE_USED = 4; // u32: entries ever used (removed ones included)
+export const TABLE_LIVE = 8; // u32
+export const TABLE_ENTRIES = 16;
+export const TABLE_ENTRY_STRIDE = 8; // u32 hash, u32 owner
+export const OWNER_SETS = 0; // u32, atomic: sets blob
+export const OWNER_STORE = 4; // u32: store address
+export const OWNER_HASH = 8; // u32
+export const OWNER_FLAGS = 12; // u16
+export const OWNER_KEY_BYTES = 14; // u16
+export const OWNER_KEY = 16;
+export const STORE_SYNCED = 0; // u32, atomic
+export const STORE_SERIAL = 4; // u32, atomic
+export const STORE_OWNERS = 8; // u32
+export const STORE_BYTES = 12; // u32
+export const STORE_HEADER_BYTES = 16;
+export const REVERSE_KEY = 0xff; // first octet of a reverse key: then 4 or 16 address octets
+// sets blob: u32 count, then SET_STRIDE each, then the data they point at (offsets from the blob)
+export const SETS_COUNT = 0;
+export const SETS_DIRECTORY = 4;
+export const SET_STRIDE = 16;
+export const SET_TYPE = 0; // u16
+export const SET_RECORDS = 2; // u16: number of RRs
+export const SET_TTL = 4; // u32, TTL_OF_STEP = the step's
+export const SET_DATA = 8; // u32: offset of the data in the blob
+export const SET_TARGETS = 12; // u16: SRV, NS: distinct target owners
+export const TTL_OF_STEP = 0x7fffffff;
+// A: 4 octets each. AAAA: 16. TXT: {u16 bytes, rdata} each.
+// PTR NS CNAME: {u16 bytes, u16 relative, u32 target owner, wire octets padded to 4} each.
+// SRV: SET_TARGETS x u32 owner (0 = the owner asked), then {u16 priority, weight, port, target index} each.
