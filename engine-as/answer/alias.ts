@@ -1,0 +1,68 @@
+// Aliases inside a zone: the CNAME and what it leads to, at most ten steps (CoreDNS plugin kubernetes, ExternalName).
+
+import { TYPE_A, TYPE_CNAME } from '../shared/codes';
+import { NAME_SCRATCH, SET_DATA } from '../shared/layout';
+import { nameIsBelow } from '../program/zones';
+import { MADE_UP, findOwner, podAddressAt, podAddressBytes } from '../records/lookup';
+import { copyLower, flatName, sameLower, walkedLabels } from '../wire/name';
+import { area, lowerAt, qnameBytes, qtype } from '../wire/query';
+import { findSet, foundBlob } from '../records/set';
+import { writeAddresses } from './sets';
+import { ANSWER, TO_QUESTION, addPlain, at, beginRecord, endRecord, fits, position, writeAddress } from './writer';
+
+export const NOTHING: u32 = 0; // the chain ends without data, or loops: no answer at all
+export const FOUND: u32 = 1;
+export const LEAVES_ZONE: u32 = 2;
+const STEPS_MAX: u32 = 11;
+const TARGET_AT: u32 = 13312; // in NAME_SCRATCH: lower-case target
+
+/** Writes the chain that begins with this CNAME set of the question's owner. On NOTHING the caller rewinds. */
+export function chaseAlias(step: u32, zone: u32, blob: u32, set: u32, ttl: u32, rotate: bool): u32 {
+  const target = area + NAME_SCRATCH + TARGET_AT;
+  const zoneBytes = load<u32>(zone + 4); // Bounds: a zone list entry
+  let pointer: u32 = TO_QUESTION;
+  let ownerBytes = qnameBytes;
+  for (let steps: u32 = 0; steps < STEPS_MAX; steps++) {
+    const entry = blob + load<u32>(set + SET_DATA); // Bounds: compiled by the host
+    const bytes: u32 = load<u16>(entry);
+    if (flatName(entry + 8, entry + 8 + bytes) != bytes) return NOTHING;
+    const labels = walkedLabels;
+    copyLower(target, entry + 8, bytes);
+    if (!nameIsBelow(target, bytes, labels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return LEAVES_ZONE;
+    if (bytes == qnameBytes && sameLower(target, lowerAt, bytes)) return NOTHING;
+    const nameAt = writeAlias(pointer, ownerBytes, entry + 8, bytes, ttl);
+    const owner = findOwner(step, target, bytes - zoneBytes, false);
+    if (!owner) return NOTHING;
+    pointer = 0xc000 | nameAt;
+    ownerBytes = bytes;
+    if (owner == MADE_UP) return finishPod(pointer, ownerBytes, ttl);
+    const addresses = findSet(owner, qtype);
+    if (addresses) {
+      writeAddresses(ANSWER, pointer, ownerBytes, foundBlob, addresses, qtype == TYPE_A ? 4 : 16, ttl, rotate);
+      return FOUND;
+    }
+    set = findSet(owner, TYPE_CNAME);
+    if (!set) return NOTHING;
+    blob = foundBlob;
+  }
+  return NOTHING;
+}
+
+/** Returns where the target's name stands in the message. */
+function writeAlias(pointer: u32, ownerBytes: u32, name: u32, bytes: u32, ttl: u32): u32 {
+  addPlain(ownerBytes, bytes);
+  if (!fits(12 + bytes)) return 0;
+  beginRecord(pointer, TYPE_CNAME, ttl, bytes);
+  const nameAt = position();
+  memory.copy(at, name, bytes); // Bounds: granted by fits()
+  endRecord(ANSWER, bytes);
+  return nameAt;
+}
+
+function finishPod(pointer: u32, ownerBytes: u32, ttl: u32): u32 {
+  const wanted: u32 = qtype == TYPE_A ? 4 : 16;
+  if (podAddressBytes != wanted) return NOTHING;
+  addPlain(ownerBytes, wanted);
+  writeAddress(ANSWER, pointer, qtype, ttl, podAddressAt, wanted);
+  return FOUND;
+}

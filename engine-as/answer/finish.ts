@@ -1,0 +1,65 @@
+// The way back up the chain: what the steps above the answering one asked for (program/chain.ts) is done to the reply.
+
+import { RCODE_MASK } from '../shared/codes';
+import { IMAGE_SCRATCH, SLOT_NONE } from '../shared/layout';
+import { cacheStore } from '../cache/insert';
+import { countAnswer } from '../metrics/counters';
+import { CLASS_DENIAL, CLASS_ERROR, CLASS_SUCCESS, leaveLogRecord, ruleWants } from '../metrics/log';
+import { blockOfZone, cacheStep, logRule, logRules, rotates, scope } from '../program/chain';
+import { area } from '../wire/query';
+import { emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
+import { errorPlainBytes, replyFlags, writeError } from './error';
+import { IMAGE_KIND } from './image';
+import { KIND_DELEGATION, KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR } from './kind';
+
+const BY_PLUGIN: u32 = 0;
+const BY_SERVER: u32 = 1;
+const TTL_AS_IS: i32 = -1;
+
+/** Counts and logs one answer that a plugin wrote. */
+export function recordAnswer(flags: u32, rcode: u32, plainBytes: u32, replyClass: u32, elapsedMs: f64): void {
+  countAnswer(scope, BY_PLUGIN, rcode, plainBytes, elapsedMs);
+  if (logRule >= 0 && ruleWants(logRules, logRule, replyClass)) {
+    leaveLogRecord(blockOfZone(), logRule, flags, rcode, plainBytes, elapsedMs);
+  }
+}
+
+/** LOG_CLASS_ bit of an image's kind (CoreDNS package response, Classify). */
+export function classOfImage(image: u32): u32 {
+  const kind: u32 = load<u8>(image + IMAGE_KIND); // Bounds: callers hold an image
+  if (kind == KIND_NO_ERROR || kind == KIND_DELEGATION) return CLASS_SUCCESS;
+  return kind == KIND_NAME_ERROR || kind == KIND_NO_DATA ? CLASS_DENIAL : CLASS_ERROR;
+}
+
+/**
+ * Sends the image in IMAGE_SCRATCH, fresh from a backend, through the cache step that was passed, if any, and writes
+ * the reply to `out`. Returns its length, 0 if it needs more than outMax octets.
+ */
+export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
+  const image = area + IMAGE_SCRATCH;
+  const ttl: i32 = cacheStep ? <i32>cacheStore(cacheStep) : TTL_AS_IS;
+  const bytes = emitImage(image, out, outMax, ttl, relayedFlags(image, cacheStep != 0), rotates);
+  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, classOfImage(image), elapsedMs);
+  return bytes;
+}
+
+/**
+ * An error reply that no plugin wrote. Inside a block plugin log, if it logs the name, writes it; without it the
+ * server does, and then CoreDNS measures a reply of no size.
+ */
+export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
+  const bytes = writeError(out, rcode);
+  const isLogged = logRule >= 0;
+  countAnswer(scope, isLogged ? BY_PLUGIN : BY_SERVER, rcode, isLogged ? errorPlainBytes : 0, elapsedMs);
+  if (isLogged && ruleWants(logRules, logRule, CLASS_ERROR)) {
+    leaveLogRecord(blockOfZone(), logRule, replyFlags() | (rcode & RCODE_MASK), rcode, errorPlainBytes, elapsedMs);
+  }
+  return bytes;
+}
+
+/** An error reply to a query that no block took: zone label "dropped". */
+export function refuseUnrouted(out: u32, rcode: u32, droppedScope: u32): u32 {
+  const bytes = writeError(out, rcode);
+  if (droppedScope != SLOT_NONE) countAnswer(droppedScope, BY_SERVER, rcode, errorPlainBytes, 0);
+  return bytes;
+}

@@ -1,0 +1,192 @@
+// Answers from records: positive, NODATA, NXDOMAIN, aliases inside the zone, PTR, SRV with its additional section.
+
+import {
+  FLAG_AA,
+  RCODE_NOERROR,
+  RCODE_NXDOMAIN,
+  RCODE_SERVFAIL,
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_AXFR,
+  TYPE_CNAME,
+  TYPE_IXFR,
+  TYPE_NS,
+  TYPE_PTR,
+  TYPE_SOA,
+  TYPE_SRV,
+  TYPE_TXT,
+} from '../shared/codes';
+import {
+  CACHE_STEP_DENIAL_MAX,
+  CACHE_STEP_DENIAL_MIN,
+  CACHE_STEP_SERVFAIL,
+  CACHE_STEP_SUCCESS_MAX,
+  CACHE_STEP_SUCCESS_MIN,
+  NAME_SCRATCH,
+  OWNER_FLAGS,
+  RECORDS_KUBERNETES,
+  RECORDS_STEP_FALLTHROUGH,
+  RECORDS_STEP_FLAGS,
+  RECORDS_STEP_SOA_TTL,
+  RECORDS_STEP_STORE,
+  RECORDS_STEP_TTL,
+  RECORDS_STEP_ZONES,
+  REVERSE_KEY,
+  SET_TTL,
+  STORE_SYNCED,
+  TTL_OF_STEP,
+} from '../shared/layout';
+import { reverseAddress } from '../records/addresses';
+import { MADE_UP, OWNER_NO_NODATA, OWNER_ZONE_CASE, findOwner, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
+import { findSet, foundBlob, isEmptyOwner } from '../records/set';
+import { tableFind } from '../records/table';
+import { cacheStep } from '../program/chain';
+import { longestZone } from '../program/zones';
+import { area, lowerAt, qnameBytes, qtype } from '../wire/query';
+import { LEAVES_ZONE, NOTHING, chaseAlias } from './alias';
+import { writeAddresses, writeNames, writePodService, writeServices, writeSoa, writeStrings } from './sets';
+import { ANSWER, AUTHORITY, TO_QUESTION, addPlain, beginReply, endReply, needsLargeBuffer, rewind, writeAddress } from './writer';
+
+/** Outcomes of answerRecords(). */
+export const FALL: u32 = 0; // not ours, or fallthrough: the next plugin
+export const POSITIVE: u32 = 1;
+export const DENIAL: u32 = 2; // NODATA or NXDOMAIN
+export const FAILURE: u32 = 3; // SERVFAIL with SOA: the store is not synced
+export const REFUSE: u32 = 4; // zone transfers
+export const CHASE: u32 = 5; // an alias leaves the zone: the slow face
+export const TOO_LARGE: u32 = 6; // a reply buffer of 64 KiB is needed
+
+/** Length and rcode of the reply written last. */
+export let replyBytes: u32 = 0;
+export let replyRcode: u32 = 0;
+
+const REVERSE_KEY_AT: u32 = 832; // in NAME_SCRATCH: 17 octets
+
+/** TTL of a set as the client sees it: the cache above makes one TTL of all, within its bounds. */
+function setTtl(set: u32, step: u32): u32 {
+  const own = load<u32>(set + SET_TTL); // Bounds: a directory entry
+  return positiveTtl(own == TTL_OF_STEP ? load<u32>(step + RECORDS_STEP_TTL) : own);
+}
+
+function positiveTtl(ttl: u32): u32 {
+  if (!cacheStep) return ttl;
+  return clamp(ttl, load<u32>(cacheStep + CACHE_STEP_SUCCESS_MIN), load<u32>(cacheStep + CACHE_STEP_SUCCESS_MAX));
+}
+
+function denialTtl(ttl: u32, rcode: u32): u32 {
+  if (!cacheStep) return ttl;
+  if (rcode == RCODE_SERVFAIL) return load<u32>(cacheStep + CACHE_STEP_SERVFAIL);
+  return clamp(ttl, load<u32>(cacheStep + CACHE_STEP_DENIAL_MIN), load<u32>(cacheStep + CACHE_STEP_DENIAL_MAX));
+}
+
+function clamp(ttl: u32, least: u32, most: u32): u32 {
+  const capped = ttl < most ? ttl : most;
+  return capped > least ? capped : least;
+}
+
+/**
+ * Runs a records step for the current question; writes the reply to `out` unless the outcome says otherwise.
+ * `isWhole`: beyond the client's limit, for the cache.
+ */
+export function answerRecords(step: u32, out: u32, outMax: u32, rotate: bool, isWhole: bool): u32 {
+  const zone = longestZone(load<u32>(step + RECORDS_STEP_ZONES));
+  if (!zone) return FALL;
+  const keyBytes = qnameBytes - load<u32>(zone + 4);
+  if (qtype == TYPE_AXFR || qtype == TYPE_IXFR) return REFUSE;
+  beginReply(out, outMax, isWhole);
+  if (qtype == TYPE_SOA) return answerSoa(step, keyBytes);
+  const owner = ownerOfQuestion(step, keyBytes);
+  if (!owner) return nameError(step, keyBytes);
+  if (owner == MADE_UP) return answerPod(step, keyBytes);
+  return answerOwner(step, zone, owner, keyBytes, rotate);
+}
+
+/** Never NXDOMAIN, never fallthrough: the record at the apex, NODATA elsewhere. */
+function answerSoa(step: u32, keyBytes: u32): u32 {
+  if (keyBytes) return denial(step, keyBytes, RCODE_NOERROR);
+  writeSoa(ANSWER, step, 0, positiveTtl(load<u32>(step + RECORDS_STEP_SOA_TTL)));
+  return finishReply(POSITIVE, RCODE_NOERROR);
+}
+
+function ownerOfQuestion(step: u32, keyBytes: u32): u32 {
+  const isKubernetes = (load<u32>(step + RECORDS_STEP_FLAGS) & RECORDS_KUBERNETES) != 0;
+  if (qtype == TYPE_PTR && isKubernetes) {
+    const key = area + NAME_SCRATCH + REVERSE_KEY_AT;
+    const bytes = reverseAddress(key + 1);
+    if (bytes) {
+      store<u8>(key, REVERSE_KEY);
+      return tableFind(load<u32>(step + RECORDS_STEP_STORE), key, bytes + 1);
+    }
+  }
+  const owner = findOwner(step, lowerAt, keyBytes, true);
+  if (owner > MADE_UP && isKubernetes && hidesType(owner, keyBytes)) return 0;
+  return owner;
+}
+
+/** Types for which CoreDNS denies an owner that exists for others: its plugin looks TXT and ns.dns up differently. */
+function hidesType(owner: u32, keyBytes: u32): bool {
+  const flags: u32 = load<u16>(owner + OWNER_FLAGS); // Bounds: a live owner
+  if (flags & OWNER_NO_NODATA) return !findSet(owner, qtype);
+  const isFixed = (flags & OWNER_ZONE_CASE) != 0 || isEmptyOwner(owner);
+  if (qtype == TYPE_TXT) return isFixed;
+  return qtype == TYPE_PTR && keyBytes != 0 && (flags & OWNER_ZONE_CASE) != 0;
+}
+
+function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bool): u32 {
+  let set = findSet(owner, qtype);
+  if (!set) {
+    if (qtype != TYPE_A && qtype != TYPE_AAAA) return denial(step, keyBytes, RCODE_NOERROR);
+    set = findSet(owner, TYPE_CNAME);
+    if (!set) return denial(step, keyBytes, RCODE_NOERROR);
+    const chased = chaseAlias(step, zone, foundBlob, set, setTtl(set, step), rotate);
+    if (chased == LEAVES_ZONE) return CHASE;
+    if (chased == NOTHING) rewind();
+    return chased == NOTHING ? denial(step, keyBytes, RCODE_NOERROR) : finishReply(POSITIVE, RCODE_NOERROR);
+  }
+  // The apex NS is compared with the question's spelling, as CoreDNS does.
+  if (qtype == TYPE_NS && !zoneIsLower(keyBytes)) return denial(step, keyBytes, RCODE_NOERROR);
+  const ttl = setTtl(set, step);
+  if (qtype == TYPE_A) writeAddresses(ANSWER, TO_QUESTION, qnameBytes, foundBlob, set, 4, ttl, rotate);
+  else if (qtype == TYPE_AAAA) writeAddresses(ANSWER, TO_QUESTION, qnameBytes, foundBlob, set, 16, ttl, rotate);
+  else if (qtype == TYPE_SRV) writeServices(owner, foundBlob, set, keyBytes, ttl, rotate);
+  else if (qtype == TYPE_TXT) writeStrings(foundBlob, set, ttl);
+  else writeNames(qtype, foundBlob, set, keyBytes, ttl);
+  return finishReply(POSITIVE, RCODE_NOERROR);
+}
+
+/** A pod of insecure mode: its own address, and for SRV what CoreDNS makes of an endpoint without a port. */
+function answerPod(step: u32, keyBytes: u32): u32 {
+  const type: u32 = podAddressBytes == 4 ? TYPE_A : TYPE_AAAA;
+  const ttl = positiveTtl(load<u32>(step + RECORDS_STEP_TTL));
+  if (qtype == type) {
+    writeAddress(ANSWER, TO_QUESTION, type, ttl, podAddressAt, podAddressBytes);
+    addPlain(qnameBytes, podAddressBytes);
+  } else if (qtype == TYPE_SRV) {
+    writePodService(podNameAt, podNameBytes, keyBytes, type, podAddressAt, podAddressBytes, ttl);
+  } else return denial(step, keyBytes, RCODE_NOERROR);
+  return finishReply(POSITIVE, RCODE_NOERROR);
+}
+
+function nameError(step: u32, keyBytes: u32): u32 {
+  const list = load<u32>(step + RECORDS_STEP_FALLTHROUGH); // Bounds: compiled by the host
+  if (list && longestZone(list)) return FALL;
+  if (!atomic.load<u32>(load<u32>(step + RECORDS_STEP_STORE) + STORE_SYNCED)) {
+    denial(step, keyBytes, RCODE_SERVFAIL);
+    return FAILURE;
+  }
+  return denial(step, keyBytes, RCODE_NXDOMAIN);
+}
+
+/** NODATA or NXDOMAIN: the zone's SOA in the authority section. */
+function denial(step: u32, keyBytes: u32, rcode: u32): u32 {
+  writeSoa(AUTHORITY, step, keyBytes, denialTtl(load<u32>(step + RECORDS_STEP_SOA_TTL), rcode));
+  return finishReply(DENIAL, rcode);
+}
+
+function finishReply(result: u32, rcode: u32): u32 {
+  if (needsLargeBuffer()) return TOO_LARGE;
+  replyRcode = rcode;
+  replyBytes = endReply(FLAG_AA, rcode);
+  return result;
+}
+

@@ -1,0 +1,149 @@
+// Looking an answer up (CoreDNS plugin cache): denial first, then success; a cached SERVFAIL never hides a usable
+// answer. An entry is copied into IMAGE_SCRATCH before it is believed.
+
+import { FLAG_CD, RCODE_SERVFAIL } from '../shared/codes';
+import {
+  CACHE_HITS_DENIAL,
+  CACHE_HITS_SUCCESS,
+  CACHE_MISSES,
+  CACHE_REQUESTS,
+  CACHE_SLOTS,
+  CACHE_STEP_ADDRESS,
+  CACHE_STEP_SLOT,
+  IMAGE_SCRATCH,
+  SHARD_NOW_MS,
+  SHARD_NOW_SECONDS,
+  SLOT_NONE,
+  ZONE_SERVER,
+} from '../shared/layout';
+import { IMAGE_QUESTION, IMAGE_ROOM, IMAGE_TABLE } from '../answer/image';
+import { bump } from '../metrics/counters';
+import { zoneAt } from '../program/chain';
+import { sameOctets } from '../wire/name';
+import { area, isDo, lowerAt, nameHash, qclass, qnameBytes, qtype, queryFlags } from '../wire/query';
+import { readChain } from './blocks';
+import {
+  BLOCK_SEQ,
+  DENIAL,
+  ENTRY_BITS,
+  ENTRY_BYTES,
+  ENTRY_HASH,
+  ENTRY_STORED,
+  ENTRY_TTL,
+  ENTRY_TYPE,
+  KEY_CD,
+  KEY_DO,
+  SUCCESS,
+  TABLE_BYTES,
+  TABLE_SET_BYTES,
+  blockAt,
+  keyOf,
+  setOf,
+} from './table';
+
+/** Remaining seconds of the entry that cacheLookup() found, at least 1. */
+export let hitTtl: u32 = 0;
+/** SUCCESS or DENIAL. */
+export let hitKind: u32 = 0;
+
+const RCODE_BITS: u32 = 0xff;
+
+let foundTtl: u32 = 0;
+let foundRcode: u32 = 0;
+
+/**
+ * Milliseconds for ages. The shard's milliseconds count if they belong to the same clock as its seconds, which all
+ * shards share; otherwise whole seconds must do.
+ */
+export function nowMs(): u64 {
+  const seconds: u64 = load<u32>(area + SHARD_NOW_SECONDS); // Bounds: the shard's own words
+  const ms = <u64>load<f64>(area + SHARD_NOW_MS);
+  return ms / 1000 == seconds ? ms : seconds * 1000;
+}
+
+/** DO and CD of the query as the key has them. */
+@inline
+export function keyBits(): u32 {
+  return (isDo ? KEY_DO : 0) | (queryFlags & FLAG_CD ? KEY_CD : 0);
+}
+
+/** Adds 1 to a CACHE_ counter of the step, for the server label of the zone entry that routed the query. */
+export function countCache(step: u32, counter: u32): void {
+  const slot = load<u32>(step + CACHE_STEP_SLOT); // Bounds: a step of the program, a zone entry
+  const server: u32 = zoneAt ? load<u32>(zoneAt + ZONE_SERVER) : 0;
+  if (slot != SLOT_NONE) bump(slot + server * CACHE_SLOTS + counter);
+}
+
+/**
+ * Looks the query up in the step's cache. Returns the address of the image (in IMAGE_SCRATCH), with hitTtl and hitKind
+ * set, or 0. Counts requests, hits and misses.
+ */
+export function cacheLookup(step: u32): u32 {
+  countCache(step, CACHE_REQUESTS);
+  const success = load<u32>(step + CACHE_STEP_ADDRESS); // Bounds: a step of the program
+  const denial = success + DENIAL * TABLE_BYTES;
+  const key = keyOf(nameHash, (qtype << 16) | qclass, keyBits());
+  if (findEntry(denial, key)) {
+    if (foundRcode != RCODE_SERVFAIL || !findEntry(success, key)) {
+      // The success table may have overwritten the scratch with an entry of another name.
+      if (foundRcode != RCODE_SERVFAIL || findEntry(denial, key)) return hit(step, DENIAL);
+    } else return hit(step, SUCCESS);
+  }
+  if (findEntry(success, key)) return hit(step, SUCCESS);
+  countCache(step, CACHE_MISSES);
+  return 0;
+}
+
+function hit(step: u32, kind: u32): u32 {
+  hitTtl = foundTtl;
+  hitKind = kind;
+  countCache(step, kind == SUCCESS ? CACHE_HITS_SUCCESS : CACHE_HITS_DENIAL);
+  return area + IMAGE_SCRATCH;
+}
+
+/** Copies the fresh entry of the query into IMAGE_SCRATCH; false if there is none. */
+function findEntry(table: u32, key: u64): bool {
+  const set = setOf(table, key);
+  const stride = load<u32>(table + TABLE_SET_BYTES); // Bounds: a cache's header
+  const tag = <u32>(key >> 32);
+  const wanted = i32x4.splat(tag);
+  for (let i: u32 = 0; i < stride; i += 16) {
+    // Bounds: a set is a whole number of slot pairs. Lanes 1 and 3 are tags; a torn word is read again below.
+    const found = i32x4.bitmask(i32x4.eq(v128.load(set + i), wanted)) & 10;
+    if (!found) continue;
+    if (found & 2 && readEntry(table, set + i, tag)) return true;
+    if (found & 8 && readEntry(table, set + i + 8, tag)) return true;
+  }
+  return false;
+}
+
+/** Copies the slot's entry out if it is the query's and fresh. */
+function readEntry(table: u32, slot: u32, tag: u32): bool {
+  const word = atomic.load<u64>(slot); // Bounds: findEntry() holds a slot
+  const block = blockAt(table, <u32>word);
+  if (!block || <u32>(word >> 32) != tag) return false;
+  const seq = atomic.load<u32>(block + BLOCK_SEQ);
+  if (!(seq & 1)) return false;
+  // Bounds: one block. What it says is believed after the second look at seq; for the order see readChain().
+  const bits = atomic.load<u32>(block + ENTRY_BITS);
+  const bytes = atomic.load<u32>(block + ENTRY_BYTES);
+  const type = atomic.load<u32>(block + ENTRY_TYPE);
+  if (atomic.load<u32>(block + ENTRY_HASH) != nameHash || type != ((qtype << 16) | qclass)) return false;
+  if ((bits & (KEY_DO | KEY_CD)) != keyBits() || bytes > IMAGE_ROOM || bytes < IMAGE_TABLE) return false;
+  const ttl = remaining(atomic.load<u64>(block + ENTRY_STORED), atomic.load<u32>(block + ENTRY_TTL));
+  if (!ttl || !readChain(table, block, area + IMAGE_SCRATCH, bytes)) return false;
+  if (atomic.load<u32>(block + BLOCK_SEQ) != seq) return false;
+  const question = load<u32>(area + IMAGE_SCRATCH + IMAGE_QUESTION);
+  if (question + qnameBytes > bytes || !sameOctets(area + IMAGE_SCRATCH + question, lowerAt, qnameBytes)) return false;
+  foundTtl = ttl;
+  foundRcode = bits & RCODE_BITS;
+  return true;
+}
+
+/** Seconds left, whole ones of the age taken off; 0 = expired. */
+export function remaining(storedMs: u64, ttl: u32): u32 {
+  const now = nowMs();
+  // Another shard's clock may be a batch ahead.
+  const age: u64 = now > storedMs ? (now - storedMs) / 1000 : 0;
+  return age < ttl ? ttl - <u32>age : 0;
+}

@@ -1,0 +1,152 @@
+// Every export of engine.wasm, nothing else. Addresses are byte offsets in the shared memory; `area` is the calling
+// thread's own area, `listener` and `zone` are entries of the program the thread has loaded.
+
+export { arenaAllocate, arenaFree, arenaReclaim, arenaRetire, quiesce } from './records/arena';
+export { ownerPut, ownerRemove, storeCreate, storeRelease } from './records/table';
+export { cacheCreate, cacheEntries } from './cache/table';
+
+import { settle as settleDurations } from './metrics/counters';
+import { tableFind } from './records/table';
+import { failMessage, finishMessage, lookupBytes, lookupCache, lookupRecords, storeInCache } from './resume';
+import { answerBytes, routeMessage, serveMessage } from './serve';
+import { OUTCOME_ANSWER, OUTCOME_DROP, PROTO_UDP } from './shared/codes';
+import {
+  BATCH,
+  EXCHANGE_PROTO,
+  EXCHANGE_SOCKADDR,
+  EXCHANGE_STEP,
+  EXCHANGE_ZONE,
+  HANDOFFS,
+  HANDOFF_INDEX,
+  HANDOFF_OUTCOME,
+  HANDOFF_STRIDE,
+  MMSGHDR_LEN,
+  MMSGHDR_STRIDE,
+  RECEIVE_HEADERS,
+  RECEIVE_NAMES,
+  RECEIVE_SLOTS,
+  RECEIVE_STRIDE,
+  SEND_BYTES_MAX,
+  SEND_SLOTS,
+  SEND_STRIDE,
+  SHARD_HANDOFF_COUNT,
+  SHARD_REPLY_BYTES,
+  SHARD_SEND_COUNT,
+  SOCKADDR_STRIDE,
+} from './shared/layout';
+import { armReceive, layHeaders, queueSend } from './wire/headers';
+import { setArea } from './wire/query';
+
+/** Lays out the batch's message headers, iovecs and slots of an area, with the memory's native address. */
+export function prepareShard(area: u32): void {
+  layHeaders(area);
+}
+
+/**
+ * Serves receive slots 0..count-1: fills SHARD_SEND_COUNT send headers and SHARD_HANDOFF_COUNT handoff records, and
+ * arms the receive headers for the next recvmmsg().
+ */
+export function serve(area: u32, listener: u32, count: u32): void {
+  setArea(area);
+  const messages: u32 = count < <u32>BATCH ? count : <u32>BATCH;
+  let sends: u32 = 0;
+  let handoffs: u32 = 0;
+  for (let i: u32 = 0; i < messages; i++) {
+    const at = area + RECEIVE_SLOTS + i * RECEIVE_STRIDE; // Bounds: i < BATCH
+    const bytes = load<u32>(area + RECEIVE_HEADERS + i * MMSGHDR_STRIDE + MMSGHDR_LEN);
+    const sockaddr = area + RECEIVE_NAMES + i * SOCKADDR_STRIDE;
+    const handoff = area + HANDOFFS + handoffs * HANDOFF_STRIDE;
+    const to = area + SEND_SLOTS + i * SEND_STRIDE;
+    const outcome = serveMessage(at, bytes, PROTO_UDP, sockaddr, listener, handoff, to, SEND_BYTES_MAX);
+    if (outcome == OUTCOME_ANSWER) queueSend(area, sends++, i, answerBytes);
+    else if (outcome != OUTCOME_DROP) {
+      store<u32>(handoff + HANDOFF_INDEX, i);
+      store<u32>(handoff + HANDOFF_OUTCOME, outcome);
+      handoffs++;
+    }
+  }
+  armReceive(area, messages);
+  store<u32>(area + SHARD_SEND_COUNT, sends);
+  store<u32>(area + SHARD_HANDOFF_COUNT, handoffs);
+}
+
+/** Serves one message: OUTCOME_; the reply's length stands in SHARD_REPLY_BYTES, a handoff in record 0. */
+export function serveOne(
+  area: u32, listener: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, proto: u32, outAt: u32, outMax: u32,
+): u32 {
+  setArea(area);
+  const outcome = serveMessage(messageAt, bytes, proto, sockaddrAt, listener, area + HANDOFFS, outAt, outMax);
+  store<u32>(area + SHARD_REPLY_BYTES, outcome == OUTCOME_ANSWER ? answerBytes : 0);
+  return outcome;
+}
+
+/** See finishMessage(); 0 = nothing to send, 0xffffffff = the reply does not parse and nothing has happened. */
+export function finish(
+  area: u32, exchange: u32, messageAt: u32, bytes: u32, replyAt: u32, replyBytes: u32, outAt: u32, outMax: u32, elapsedMs: f64,
+): u32 {
+  setArea(area);
+  // Bounds: an exchange of the area
+  return finishMessage(
+    messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
+    load<u32>(exchange + EXCHANGE_STEP), replyAt, replyBytes, outAt, outMax, elapsedMs,
+  );
+}
+
+/** Ends an exchange with a server-made error reply; returns its length. */
+export function fail(
+  area: u32, exchange: u32, messageAt: u32, bytes: u32, rcode: u32, outAt: u32, elapsedMs: f64,
+): u32 {
+  setArea(area);
+  // Bounds: an exchange of the area
+  return failMessage(
+    messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
+    load<u32>(exchange + EXCHANGE_STEP), rcode, outAt, elapsedMs,
+  );
+}
+
+/** Adds the durations of the answers made since the last call. */
+export function settle(area: u32, elapsedMs: f64): void {
+  setArea(area);
+  settleDurations(elapsedMs);
+}
+
+/** Zone entry that serves the message's question on this listener, 0 = none. */
+export function routeOne(area: u32, listener: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, proto: u32): u32 {
+  setArea(area);
+  return routeMessage(messageAt, bytes, proto, sockaddrAt, listener);
+}
+
+/** Slow faces: a records step alone. Returns the result of answerRecords(); length in SHARD_REPLY_BYTES. */
+export function runRecords(
+  area: u32, zone: u32, step: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, outAt: u32,
+): u32 {
+  setArea(area);
+  const result = lookupRecords(messageAt, bytes, sockaddrAt, zone, step, outAt);
+  store<u32>(area + SHARD_REPLY_BYTES, lookupBytes);
+  return result;
+}
+
+/** Slow faces: 1 = the cache had it. */
+export function runCacheGet(
+  area: u32, zone: u32, step: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, outAt: u32,
+): u32 {
+  setArea(area);
+  const isHit = lookupCache(messageAt, bytes, sockaddrAt, zone, step, outAt);
+  store<u32>(area + SHARD_REPLY_BYTES, isHit ? lookupBytes : 0);
+  return isHit ? 1 : 0;
+}
+
+/** Slow faces: stores a reply; 1 = what the client is to see stands at outAt. */
+export function runCachePut(
+  area: u32, zone: u32, step: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, replyAt: u32, replyBytes: u32, outAt: u32,
+): u32 {
+  setArea(area);
+  const isSeen = storeInCache(messageAt, bytes, sockaddrAt, zone, step, replyAt, replyBytes, outAt);
+  store<u32>(area + SHARD_REPLY_BYTES, isSeen ? lookupBytes : 0);
+  return isSeen ? 1 : 0;
+}
+
+/** Owner handle of a key, 0 = none. */
+export function ownerFind(store: u32, key: u32, keyBytes: u32): u32 {
+  return tableFind(store, key, keyBytes);
+}

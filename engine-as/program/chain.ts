@@ -1,0 +1,59 @@
+// What the steps above the one that answers ask for. A query walks down the block's steps; each step that it passes
+// leaves its wish here, and the answer is finished by them: counted, logged, shuffled, given the cache's TTLs.
+
+import {
+  BLOCK_STEPS,
+  CACHE_STEP_ZONES,
+  SLOT_NONE,
+  STEP_CACHE,
+  STEP_COUNT,
+  STEP_LOG,
+  STEP_OP,
+  STEP_ROTATE,
+  STEP_STRIDE,
+  ZONE_BLOCK,
+  ZONE_SCOPE,
+} from '../shared/layout';
+import { findLogRule } from '../metrics/log';
+import { longestZone } from './zones';
+
+/** Zone entry that routed the question; 0 before routing. */
+export let zoneAt: u32 = 0;
+/** Scope to count in, SLOT_NONE without plugin prometheus. */
+export let scope: u32 = SLOT_NONE;
+export let logRules: u32 = 0;
+export let logRule: i32 = -1;
+export let rotates: bool = false;
+/** The cache step that was passed, 0 without one. */
+export let cacheStep: u32 = 0;
+
+export function enterZone(zone: u32): void {
+  zoneAt = zone;
+  scope = SLOT_NONE;
+  logRules = 0;
+  logRule = -1;
+  rotates = false;
+  cacheStep = 0;
+}
+
+export function blockOfZone(): u32 {
+  return load<u32>(zoneAt + ZONE_BLOCK); // Bounds: compiled by the host
+}
+
+export function stepAt(index: u32): u32 {
+  return blockOfZone() + BLOCK_STEPS + index * STEP_STRIDE;
+}
+
+/** Notes what a step above the answer wants; true if the step is of that kind. */
+export function passStep(step: u32): bool {
+  const op = load<u32>(step + STEP_OP); // Bounds: compiled by the host
+  if (op == STEP_COUNT) scope = load<u32>(zoneAt + ZONE_SCOPE);
+  else if (op == STEP_ROTATE) rotates = true;
+  else if (op == STEP_LOG) {
+    logRules = load<u32>(step + 8);
+    logRule = findLogRule(logRules, load<u32>(step + 12));
+  } else if (op == STEP_CACHE) {
+    if (longestZone(load<u32>(step + CACHE_STEP_ZONES))) cacheStep = step;
+  } else return false;
+  return true;
+}

@@ -1,0 +1,102 @@
+// The second half of a query that left the fast face: its saved octets are parsed again, the steps above are passed
+// again, and the answer found elsewhere goes their way. Also the engine's look-ups for slow faces.
+
+import { cacheLookup, hitTtl } from './cache/lookup';
+import { cacheDrop, cacheStore } from './cache/insert';
+import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
+import { errorPlainBytes, writeError } from './answer/error';
+import { emitFresh, finishError, recordAnswer } from './answer/finish';
+import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage } from './answer/image';
+import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
+import { CLASS_ERROR } from './metrics/log';
+import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain';
+import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
+import { IMAGE_SCRATCH } from './shared/layout';
+import { skipName } from './wire/name';
+import { load16 } from './wire/octets';
+import { PARSED, area, parseQuery } from './wire/query';
+
+/** Length of the reply that the last look-up wrote. */
+export let lookupBytes: u32 = 0;
+
+/** Brings the registers back to where a saved query left: parsed, routed, the steps above `index` passed. */
+function resume(at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32): bool {
+  if (parseQuery(at, bytes, transport, sockaddr) != PARSED) return false;
+  enterZone(zone);
+  for (let i: u32 = 0; i < index; i++) passStep(stepAt(i));
+  return true;
+}
+
+export const UNPARSABLE: u32 = 0xffffffff;
+
+/**
+ * Ends a query that left the fast face at step `index` with the reply message at `reply`. Returns the length of what
+ * stands at `to` (at least 64 KiB), or UNPARSABLE: the reply is no message, and nothing has happened.
+ */
+export function finishMessage(
+  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32,
+  reply: u32, replyLength: u32, to: u32, max: u32, elapsedMs: f64,
+): u32 {
+  if (!resume(at, bytes, transport, sockaddr, zone, index)) return 0;
+  const result = imageFromMessage(reply, replyLength, rotates, cacheStep == 0);
+  if (result == IMAGE_OK) return emitFresh(to, max, elapsedMs);
+  if (result == IMAGE_MISMATCH && questionParses(reply, reply + replyLength)) {
+    if (cacheStep) cacheDrop(cacheStep);
+    // CoreDNS plugin forward: a reply to another question becomes FORMERR.
+    const length = writeError(to, RCODE_FORMERR);
+    recordAnswer(load16(to + 2), RCODE_FORMERR, errorPlainBytes, CLASS_ERROR, elapsedMs);
+    return length;
+  }
+  return UNPARSABLE;
+}
+
+function questionParses(reply: u32, end: u32): bool {
+  if (reply + HEADER_BYTES > end) return false;
+  if (load16(reply + 4) == 0) return true; // Bounds: the header is whole
+  const behind = skipName(reply, reply + HEADER_BYTES, end);
+  return behind != 0 && behind + 4 <= end;
+}
+
+/** Ends it with an error reply that the server makes. */
+export function failMessage(
+  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, rcode: u32, to: u32, elapsedMs: f64,
+): u32 {
+  if (!resume(at, bytes, transport, sockaddr, zone, index)) return 0;
+  return finishError(to, rcode, elapsedMs);
+}
+
+// Look-ups parse the query as one of a stream, so that the client's limit does not cut what other plugins will see.
+
+/** For slow faces: the one step alone, its reply at `to` without counting, logging or caching. */
+export function lookupRecords(at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, to: u32): u32 {
+  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return REFUSE;
+  enterZone(zone);
+  const result = answerRecords(stepAt(index), to, MESSAGE_BYTES_MAX, false, true);
+  lookupBytes = result >= POSITIVE && result <= FAILURE ? replyBytes : 0;
+  return result;
+}
+
+/** For the cache's slow face: a hit's reply at `to`, true; or false. */
+export function lookupCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, to: u32): bool {
+  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
+  enterZone(zone);
+  passStep(stepAt(index));
+  if (!cacheStep || !cacheLookup(cacheStep)) return false;
+  const image = area + IMAGE_SCRATCH;
+  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, <i32>hitTtl, cachedFlags(image), false);
+  return lookupBytes != 0;
+}
+
+/** For the cache's slow face: stores the reply if it may be stored and writes what the client is to see to `to`. */
+export function storeInCache(
+  at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, reply: u32, replyLength: u32, to: u32,
+): bool {
+  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
+  enterZone(zone);
+  passStep(stepAt(index));
+  if (!cacheStep || imageFromMessage(reply, replyLength, false, false) != IMAGE_OK) return false;
+  const image = area + IMAGE_SCRATCH;
+  const ttl = <i32>cacheStore(cacheStep);
+  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, relayedFlags(image, true), false);
+  return lookupBytes != 0;
+}

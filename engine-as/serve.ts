@@ -1,0 +1,246 @@
+// One message in, one outcome: the only control flow of the data plane.
+//
+//   parse ─► accept? ─► route ─► steps of the block, downwards ─► compose ─► count, log ─► OUTCOME_ANSWER
+//     │         │          │            │
+//   DROP     error reply  REFUSED       └► OUTCOME_RELAY or OUTCOME_SLOW: the shard saves the query, gets an answer
+//                                          from elsewhere and comes back through finishMessage()
+
+import { cacheLookup, hitTtl } from './cache/lookup';
+import { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode } from './answer/emit';
+import { writeBadVersion, writeReject } from './answer/error';
+import { classOfImage, emitFresh, finishError, recordAnswer, refuseUnrouted } from './answer/finish';
+import { IMAGE_OK, imageFromMessage } from './answer/image';
+import {
+  CHASE,
+  DENIAL,
+  FAILURE,
+  FALL,
+  REFUSE,
+  TOO_LARGE,
+  answerRecords,
+  replyBytes,
+  replyRcode,
+} from './answer/records';
+import { writeWhoami } from './answer/whoami';
+import { plainBytes, writtenFlags } from './answer/writer';
+import { CLASS_DENIAL, CLASS_ERROR, CLASS_SUCCESS } from './metrics/log';
+import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain';
+import { isBelow, longestZone, routeQuestion } from './program/zones';
+import {
+  CLASS_IN,
+  MESSAGE_BYTES_MAX,
+  OUTCOME_ANSWER,
+  OUTCOME_DROP,
+  OUTCOME_LARGE,
+  OUTCOME_RELAY,
+  OUTCOME_SLOW,
+  RCODE_BADVERS,
+  RCODE_FORMERR,
+  RCODE_NOTIMP,
+  RCODE_REFUSED,
+  RCODE_SERVFAIL,
+  REASON_CHASE,
+  REASON_END,
+  REASON_FORCED,
+  REASON_RELAY,
+  REASON_STEP,
+} from './shared/codes';
+import {
+  BLOCK_STEP_COUNT,
+  CACHE_STEP_DISABLE_DENIAL,
+  CACHE_STEP_DISABLE_SUCCESS,
+  CONTROL_WORDS,
+  HANDOFF_FLAGS,
+  HANDOFF_HASH,
+  HANDOFF_OUTCOME,
+  HANDOFF_REASON,
+  HANDOFF_STEP,
+  HANDOFF_WANTS_AD,
+  HANDOFF_ZONE,
+  IMAGE_SCRATCH,
+  LARGE_OUT,
+  LISTENER_ANY_CLASS,
+  LISTENER_DROPPED_SCOPE,
+  LISTENER_FLAGS,
+  LISTENER_FORCE_SLOW,
+  SHARD_SLOW_REASONS,
+  STEP_CACHE,
+  STEP_COUNT,
+  STEP_END,
+  STEP_LOG,
+  STEP_OP,
+  STEP_PASS,
+  STEP_RECORDS,
+  STEP_RELAY,
+  STEP_SLOW,
+  STEP_WATCH,
+  STEP_WHOAMI,
+  ZONE_BLOCK,
+} from './shared/layout';
+import { hashOctets } from './wire/name';
+
+import {
+  HEADER_ONLY,
+  IGNORE, PARSED,
+  area,
+  messageAt,
+  messageBytes,
+  parseQuery,
+  qclass,
+  qtype,
+} from './wire/query';
+
+/** Length of the reply of the last OUTCOME_ANSWER. */
+export let answerBytes: u32 = 0;
+/** The answers of this batch have no durations yet: settle() adds them. */
+const IN_BATCH: f64 = -1;
+
+let out: u32 = 0;
+let outMax: u32 = 0;
+
+function answered(bytes: u32): u32 {
+  answerBytes = bytes;
+  return bytes ? OUTCOME_ANSWER : OUTCOME_LARGE;
+}
+
+/**
+ * Serves the message of `bytes` octets at `at`. On OUTCOME_ANSWER the reply stands at `to` (answerBytes octets, at most
+ * `max`); OUTCOME_LARGE asks for another call with a larger buffer; RELAY and SLOW fill the handoff record.
+ */
+export function serveMessage(
+  at: u32, bytes: u32, transport: u32, sockaddr: u32, listener: u32, handoff: u32, to: u32, max: u32,
+): u32 {
+  out = to;
+  outMax = max;
+  const parsed = parseQuery(at, bytes, transport, sockaddr);
+  if (parsed == IGNORE) return OUTCOME_DROP;
+  if (parsed == RCODE_NOTIMP || parsed == RCODE_FORMERR) return answered(writeReject(out, parsed));
+  const dropped = load<u32>(listener + LISTENER_DROPPED_SCOPE); // Bounds: compiled by the host
+  if (parsed == HEADER_ONLY) return answered(refuseUnrouted(out, RCODE_SERVFAIL, dropped));
+  const flags = load<u32>(listener + LISTENER_FLAGS);
+  if (qclass != CLASS_IN && !(flags & LISTENER_ANY_CLASS)) return answered(refuseUnrouted(out, RCODE_REFUSED, dropped));
+  if (parsed == RCODE_BADVERS) return answered(writeBadVersion(out, RCODE_BADVERS));
+  const zone = routeQuestion(listener);
+  if (!zone || !load<u32>(load<u32>(zone + ZONE_BLOCK) + BLOCK_STEP_COUNT)) {
+    return answered(refuseUnrouted(out, RCODE_REFUSED, dropped));
+  }
+  enterZone(zone);
+  return runSteps(zone, handoff, (flags & LISTENER_FORCE_SLOW) != 0);
+}
+
+/** The question's way down the chain. Ends at STEP_END at the latest, which every block has. */
+function runSteps(zone: u32, handoff: u32, isForced: bool): u32 {
+  const count = load<u32>(load<u32>(zone + ZONE_BLOCK) + BLOCK_STEP_COUNT); // Bounds: compiled by the host
+  for (let index: u32 = 0; index < count; index++) {
+    const step = stepAt(index);
+    const op = load<u32>(step + STEP_OP);
+    if (op == STEP_PASS || op == STEP_COUNT || op == STEP_LOG) {
+      passStep(step);
+      continue;
+    }
+    if (isForced) return handOver(OUTCOME_SLOW, REASON_FORCED, zone, index, handoff);
+    if (op == STEP_CACHE) {
+      passStep(step);
+      if (cacheStep && cacheLookup(step)) return answerHit();
+      continue;
+    }
+    if (passStep(step)) continue;
+    const outcome = runStep(step, op, zone, index, handoff);
+    if (outcome != NEXT) return outcome;
+  }
+  return OUTCOME_DROP;
+}
+
+const NEXT: u32 = 0x100;
+
+/** A step that may end the question's way; NEXT = it does not. */
+function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
+  if (op == STEP_RECORDS) return runRecordsStep(step, zone, index, handoff);
+  if (op == STEP_RELAY) {
+    // Bounds: compiled by the host
+    if (!isBelow(load<u32>(step + 8), load<u32>(step + 12), load<u32>(step + 20))) return NEXT;
+    if (longestZone(load<u32>(step + 16))) return NEXT;
+    return handOver(OUTCOME_RELAY, REASON_RELAY, zone, index, handoff);
+  }
+  if (op == STEP_WATCH) {
+    if (qtype != load<u32>(step + 8)) return NEXT;
+    if (!atomic.load<i32>(CONTROL_WORDS + load<u32>(step + 12) * 4)) return NEXT;
+    return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
+  }
+  if (op == STEP_WHOAMI) return answerWhoami();
+  if (op == STEP_SLOW) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
+  if (op == STEP_END) return handOver(OUTCOME_SLOW, REASON_END, zone, index, handoff);
+  return NEXT;
+}
+
+function answerHit(): u32 {
+  const image = area + IMAGE_SCRATCH;
+  const bytes = emitImage(image, out, outMax, <i32>hitTtl, cachedFlags(image), rotates);
+  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, classOfImage(image), IN_BATCH);
+  return answered(bytes);
+}
+
+function runRecordsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
+  if (cacheStep && mayBeStored()) return runStoredRecords(step, zone, index, handoff);
+  const result = answerRecords(step, out, outMax, rotates, false);
+  if (result == FALL) return NEXT;
+  if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
+  if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
+  if (result == TOO_LARGE) return OUTCOME_LARGE;
+  recordAnswer(writtenFlags, replyRcode, plainBytes, classOfRecords(result), IN_BATCH);
+  return answered(replyBytes);
+}
+
+function classOfRecords(result: u32): u32 {
+  if (result == DENIAL) return CLASS_DENIAL;
+  return result == FAILURE ? CLASS_ERROR : CLASS_SUCCESS;
+}
+
+/** False if the cache stores neither success nor denial for this name: the usual case for the cluster's own zone. */
+function mayBeStored(): bool {
+  // Bounds: compiled by the host
+  return (
+    !longestZone(load<u32>(cacheStep + CACHE_STEP_DISABLE_SUCCESS)) ||
+    !longestZone(load<u32>(cacheStep + CACHE_STEP_DISABLE_DENIAL))
+  );
+}
+
+/** Records whose answer the cache above keeps: composed whole, stored, then sent like any other reply. */
+function runStoredRecords(step: u32, zone: u32, index: u32, handoff: u32): u32 {
+  const whole = area + LARGE_OUT;
+  const result = answerRecords(step, whole, MESSAGE_BYTES_MAX, false, true);
+  if (result == FALL) return NEXT;
+  if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
+  if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
+  if (imageFromMessage(whole, replyBytes, rotates, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
+  return answered(emitFresh(out, outMax, IN_BATCH));
+}
+
+function answerWhoami(): u32 {
+  if (cacheStep) {
+    const whole = area + LARGE_OUT;
+    const bytes = writeWhoami(whole, MESSAGE_BYTES_MAX);
+    if (imageFromMessage(whole, bytes, rotates, false) == IMAGE_OK) return answered(emitFresh(out, outMax, IN_BATCH));
+  }
+  const bytes = writeWhoami(out, outMax);
+  recordAnswer(writtenFlags, 0, plainBytes, CLASS_SUCCESS, IN_BATCH);
+  return answered(bytes);
+}
+
+function handOver(outcome: u32, reason: u32, zone: u32, index: u32, handoff: u32): u32 {
+  // Bounds: a handoff record of the shard's area
+  store<u32>(handoff + HANDOFF_OUTCOME, outcome);
+  store<u32>(handoff + HANDOFF_REASON, reason);
+  store<u32>(handoff + HANDOFF_ZONE, zone);
+  store<u32>(handoff + HANDOFF_STEP, index);
+  store<u32>(handoff + HANDOFF_FLAGS, cacheStep ? HANDOFF_WANTS_AD : 0);
+  store<u32>(handoff + HANDOFF_HASH, hashOctets(messageAt + 2, messageBytes - 2, 0));
+  const counter = area + SHARD_SLOW_REASONS + reason * 4;
+  store<u32>(counter, load<u32>(counter) + 1);
+  return outcome;
+}
+
+/** Zone entry that would serve the message, 0 = none: for questions that start on the slow path. */
+export function routeMessage(at: u32, bytes: u32, transport: u32, sockaddr: u32, listener: u32): u32 {
+  return parseQuery(at, bytes, transport, sockaddr) == PARSED ? routeQuestion(listener) : 0;
+}

@@ -1,0 +1,195 @@
+// The query being served: header, question and EDNS, parsed once into these registers (globals are per instance, so
+// per thread). The checks and their order are CoreDNS's (core, A4: server_accept and the DNS library's unpack).
+//
+//   0        2        4        6        8        10       12
+//   ┌────────┬────────┬────────┬────────┬────────┬────────┬─────────── ─ ─ ──────┬───────┬───────┬──── ─ ─
+//   │ id     │ flags  │ QDCOUNT│ ANCOUNT│ NSCOUNT│ ARCOUNT│ qname                │ qtype │ qclass│ RRs, OPT
+//   └────────┴────────┴────────┴────────┴────────┴────────┴─────────── ─ ─ ──────┴───────┴───────┴──── ─ ─
+
+import {
+  FLAG_AD,
+  FLAG_CD,
+  FLAG_QR,
+  FLAG_RA,
+  FLAG_RD,
+  FLAG_TC,
+  HEADER_BYTES,
+  MESSAGE_BYTES_MAX,
+  OPCODE_MASK,
+  OPCODE_NOTIFY,
+  OPCODE_SHIFT,
+  PROTO_TCP,
+  RCODE_BADVERS,
+  RCODE_FORMERR,
+  RCODE_NOTIMP,
+  TYPE_OPT,
+  UDP_PAYLOAD_MIN,
+} from '../shared/codes';
+import { CONTROL_HASH_SEED, NAME_SCRATCH } from '../shared/layout';
+import { optionsAreSound } from './options';
+import { copyLower, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
+import { load16, load32 } from './octets';
+import { rdataIsSound } from './rdata';
+
+/** Shard area of this instance; set once by serve() and friends. */
+export let area: u32 = 0;
+export let proto: u32 = 0;
+export let sockaddrAt: u32 = 0;
+export let messageAt: u32 = 0;
+export let messageBytes: u32 = 0;
+/** Header word at octet 2. */
+export let queryFlags: u32 = 0;
+export let hasQuestion: bool = false;
+export let qnameAt: u32 = 0;
+/** With the root label. */
+export let qnameBytes: u32 = 0;
+/** Without the root label. */
+export let qnameLabels: u32 = 0;
+/** Lower-case copy of the qname in NAME_SCRATCH. */
+export let lowerAt: u32 = 0;
+export let nameHash: u32 = 0;
+export let qtype: u32 = 0;
+export let qclass: u32 = 0;
+export let hasEdns: bool = false;
+/** UDP payload size as the client sent it, not raised to 512. */
+export let ednsBytes: u32 = 0;
+/** Upper flag octet of the OPT as CoreDNS echoes it: DO and the seven bits below. */
+export let ednsFlags: u32 = 0;
+export let isDo: bool = false;
+export let optionsAt: u32 = 0;
+export let optionsBytes: u32 = 0;
+/** Largest reply: 65535 on a stream, else the client's payload size, at least 512. */
+export let replyLimit: u32 = 0;
+/** Size of the query re-packed without compression, as CoreDNS counts and logs it. */
+export let queryPlainBytes: u32 = 0;
+
+export const PARSED: u32 = 0x100;
+export const IGNORE: u32 = 0x101;
+/** A header that claims a question and nothing behind it: SERVFAIL, zone "dropped". */
+export const HEADER_ONLY: u32 = 0x102;
+/** Flags that an error reply of the accept stage keeps from the query. */
+export const KEPT_FLAGS: u32 = FLAG_TC | FLAG_RD | FLAG_RA | FLAG_AD | FLAG_CD;
+
+export function setArea(at: u32): void {
+  area = at;
+}
+
+export function opcode(): u32 {
+  return (queryFlags & OPCODE_MASK) >> OPCODE_SHIFT;
+}
+
+/**
+ * Parses `bytes` octets at `at`. Returns PARSED, IGNORE, HEADER_ONLY, or the rcode of an accept-stage error:
+ * NOTIMP, FORMERR (with the question if hasQuestion), BADVERS.
+ */
+export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): u32 {
+  proto = transport;
+  sockaddrAt = sockaddr;
+  messageAt = at;
+  messageBytes = bytes;
+  hasQuestion = false;
+  hasEdns = false;
+  isDo = false;
+  ednsBytes = 0;
+  ednsFlags = 0;
+  optionsBytes = 0;
+  qtype = 0;
+  qclass = 0;
+  qnameBytes = 0;
+  if (bytes < <u32>HEADER_BYTES) return IGNORE;
+  queryFlags = load16(at + 2); // Bounds: the header is whole
+  if (queryFlags & FLAG_QR) return IGNORE;
+  const code = opcode();
+  if (code != 0 && code != OPCODE_NOTIFY) return RCODE_NOTIMP;
+  if (load16(at + 4) != 1 || load16(at + 6) > 1 || load16(at + 8) > 1 || load16(at + 10) > 2) return RCODE_FORMERR;
+  const end = at + bytes;
+  setLimit();
+  if (bytes == HEADER_BYTES) return HEADER_ONLY;
+  const behind = parseQuestion(at + HEADER_BYTES, end);
+  if (!behind) return RCODE_FORMERR;
+  queryPlainBytes = HEADER_BYTES + qnameBytes + 4;
+  // Nearly every query has no RR, or one OPT.
+  if (load<u32>(at + 6) == 0 && load<u16>(at + 10) == 0) return PARSED; // Bounds: inside the header
+  if (!parseRecords(behind, end)) return RCODE_FORMERR;
+  setLimit();
+  return ednsVersion ? RCODE_BADVERS : PARSED;
+}
+
+let ednsVersion: u32 = 0;
+
+function setLimit(): void {
+  if (proto == PROTO_TCP) replyLimit = MESSAGE_BYTES_MAX;
+  else replyLimit = ednsBytes > <u32>UDP_PAYLOAD_MIN ? ednsBytes : <u32>UDP_PAYLOAD_MIN;
+}
+
+/** Returns the octet behind the question, 0 if there is none. A question cut behind the name has type or class 0. */
+function parseQuestion(at: u32, end: u32): u32 {
+  const bytes = flatName(at, end);
+  if (!bytes) return 0;
+  qnameAt = at;
+  qnameBytes = bytes;
+  qnameLabels = walkedLabels;
+  lowerAt = area + NAME_SCRATCH;
+  copyLower(lowerAt, at, bytes);
+  nameHash = hashOctets(lowerAt, bytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
+  let p = at + bytes;
+  if (p + 4 <= end) {
+    qtype = load16(p); // Bounds: p + 4 <= end
+    qclass = load16(p + 2);
+    hasQuestion = true;
+    return p + 4;
+  }
+  if (p == end) {
+    hasQuestion = true;
+    return p;
+  }
+  if (p + 2 > end) return 0;
+  qtype = load16(p); // Bounds: p + 2 <= end
+  p += 2;
+  if (p != end) return 0;
+  hasQuestion = true;
+  return p;
+}
+
+/** Walks the RRs behind the question; at most four by the accept stage. False: does not parse. */
+function parseRecords(at: u32, end: u32): bool {
+  let p = at;
+  ednsVersion = 0;
+  const counts = messageAt + 6;
+  for (let section: u32 = 0; section < 3; section++) {
+    const count = load16(counts + section * 2); // Bounds: inside the header
+    for (let i: u32 = 0; i < count; i++) {
+      if (p == end) break; // the count promised more than the message holds: accepted
+      p = parseRecord(p, end, section == 2);
+      if (!p) return false;
+    }
+  }
+  return true;
+}
+
+function parseRecord(at: u32, end: u32, isAdditional: bool): u32 {
+  const fixed = skipName(messageAt, at, end);
+  if (!fixed || fixed + 10 > end) return 0;
+  const type = load16(fixed); // Bounds: fixed + 10 <= end
+  const rdata = fixed + 10;
+  const rdataBytes = load16(fixed + 8);
+  if (rdata + rdataBytes > end) return 0;
+  if (type == TYPE_OPT) {
+    if (!optionsAreSound(rdata, rdata + rdataBytes)) return 0;
+    if (isAdditional) takeOpt(fixed, rdataBytes);
+  } else if (rdataBytes && !rdataIsSound(messageAt, type, rdata, rdata + rdataBytes)) return 0;
+  queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + rdataBytes;
+  return rdata + rdataBytes;
+}
+
+/** The last OPT counts, whatever its owner name. */
+function takeOpt(fixed: u32, rdataBytes: u32): void {
+  hasEdns = true;
+  ednsBytes = load16(fixed + 2); // Bounds: parseRecord checked the fixed part
+  const ttl = load32(fixed + 4);
+  ednsVersion = (ttl >> 16) & 0xff;
+  ednsFlags = ttl & 0xff00;
+  isDo = (ttl & 0x8000) != 0;
+  optionsAt = fixed + 10;
+  optionsBytes = rdataBytes;
+}

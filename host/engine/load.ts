@@ -1,0 +1,71 @@
+// engine.wasm: compiled once, instantiated in every thread over the one shared memory.
+
+import { readFileSync } from 'node:fs';
+import { CONTROL_VERSION, LAYOUT_VERSION } from '../../engine-as/shared/layout.ts';
+
+/** What engine-as/main.ts exports. Addresses and sizes are byte counts in the shared memory. */
+export interface Engine {
+  prepareShard(area: number): void;
+  serve(area: number, listener: number, count: number): void;
+  serveOne(
+    area: number,
+    listener: number,
+    messageAt: number,
+    bytes: number,
+    sockaddrAt: number,
+    proto: number,
+    outAt: number,
+    outMax: number,
+  ): number;
+  finish(
+    area: number,
+    exchangeAt: number,
+    messageAt: number,
+    bytes: number,
+    replyAt: number,
+    replyBytes: number,
+    outAt: number,
+    outMax: number,
+    elapsedMs: number,
+  ): number;
+  fail(area: number, exchangeAt: number, messageAt: number, bytes: number, rcode: number, outAt: number, elapsedMs: number): number;
+  settle(area: number, elapsedMs: number): void;
+  quiesce(shard: number): void;
+  runRecords(area: number, zone: number, step: number, messageAt: number, bytes: number, sockaddrAt: number, outAt: number): number;
+  runCacheGet(area: number, zone: number, step: number, messageAt: number, bytes: number, sockaddrAt: number, outAt: number): number;
+  runCachePut(
+    area: number,
+    zone: number,
+    step: number,
+    messageAt: number,
+    bytes: number,
+    sockaddrAt: number,
+    replyAt: number,
+    replyBytes: number,
+    outAt: number,
+  ): number;
+  routeOne(area: number, listener: number, messageAt: number, bytes: number, sockaddrAt: number, proto: number): number;
+  // Main thread only: the single writer.
+  arenaAllocate(bytes: number): number;
+  arenaFree(block: number): void;
+  arenaRetire(block: number): void;
+  arenaReclaim(): boolean;
+  storeCreate(): number;
+  storeRelease(store: number): void;
+  ownerPut(store: number, key: number, keyBytes: number, blob: number, blobBytes: number, flags: number): number;
+  ownerFind(store: number, key: number, keyBytes: number): number;
+  ownerRemove(store: number, key: number, keyBytes: number): boolean;
+  cacheCreate(success: number, denial: number): number;
+  cacheEntries(cache: number, kind: number): number;
+}
+
+export function compileEngine(path: string | URL): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(path));
+}
+
+/** One instance for the calling thread. Throws if the memory was laid out by another version of the layout. */
+export function instantiateEngine(module: WebAssembly.Module, memory: WebAssembly.Memory): Engine {
+  const version = new DataView(memory.buffer).getUint32(CONTROL_VERSION, true);
+  if (version !== LAYOUT_VERSION) throw new Error(`engine: layout version ${version} in memory, ${LAYOUT_VERSION} in the host`);
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Engine;
+}

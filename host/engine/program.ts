@@ -1,0 +1,314 @@
+// From the plugins' steps to the octets that the engine runs: listeners, zones, blocks and steps of one loaded
+// Corefile (layout in engine-as/shared/layout.ts). Main thread only.
+
+import * as layout from '../../engine-as/shared/layout.ts';
+import { composeName } from '../dns/name.ts';
+import type { BlockProgram, CacheStep, LogRule, RecordsStep, RelayStep, ServerBlock } from '../plugin/contract.ts';
+import { type Writer, MemoryExhausted } from './records.ts';
+
+/** One step as the builder collects it: `fill` writes its parameters once addresses are known. */
+interface Step {
+  readonly op: number;
+  readonly plugin: number;
+  fill?(out: Octets, at: number): void;
+}
+
+/** Collects the steps of one block. The caller names the plugin (its index in chain order) before each compile(). */
+export class BlockSteps implements BlockProgram {
+  readonly block: ServerBlock;
+  readonly steps: Step[] = [];
+  #plugin = 0;
+
+  constructor(block: ServerBlock) {
+    this.block = block;
+  }
+
+  enterPlugin(index: number): void {
+    this.#plugin = index;
+  }
+
+  /** True if some step hands queries to a relay: then all classes reach the chain. */
+  get isRelaying(): boolean {
+    return this.steps.some((step) => step.op === layout.STEP_RELAY);
+  }
+
+  /** True if the block counts its queries. */
+  get isCounting(): boolean {
+    return this.steps.some((step) => step.op === layout.STEP_COUNT);
+  }
+
+  /** Label of replies written below plugin prometheus; '' without it. */
+  countedPlugin = '';
+
+  count(plugin: string): void {
+    this.countedPlugin = plugin;
+    this.#add(layout.STEP_COUNT);
+  }
+
+  log(rules: readonly LogRule[]): void {
+    this.#add(layout.STEP_LOG, (out, at) => {
+      const table = out.reserve(rules.length * layout.LOG_RULE_STRIDE);
+      out.u32(at + 8, out.address(table));
+      out.u32(at + 12, rules.length);
+      rules.forEach((rule, i) => {
+        const entry = table + i * layout.LOG_RULE_STRIDE;
+        const name = out.name(rule.scope);
+        out.u32(entry, out.address(name.at));
+        out.u32(entry + 4, name.bytes);
+        out.u32(entry + 8, classMask(rule));
+        out.u32(entry + 12, name.labels);
+      });
+    });
+  }
+
+  rotate(): void {
+    this.#add(layout.STEP_ROTATE);
+  }
+
+  cache(step: CacheStep): void {
+    this.#add(layout.STEP_CACHE, (out, at) => {
+      out.u32(at + layout.CACHE_STEP_ADDRESS, step.address);
+      out.u32(at + layout.CACHE_STEP_ZONES, out.zoneList(step.zones));
+      out.u32(at + layout.CACHE_STEP_DISABLE_SUCCESS, out.zoneList(step.disableSuccess));
+      out.u32(at + layout.CACHE_STEP_DISABLE_DENIAL, out.zoneList(step.disableDenial));
+      out.u32(at + layout.CACHE_STEP_SUCCESS_MIN, step.successTtl[0]);
+      out.u32(at + layout.CACHE_STEP_SUCCESS_MAX, step.successTtl[1]);
+      out.u32(at + layout.CACHE_STEP_DENIAL_MIN, step.denialTtl[0]);
+      out.u32(at + layout.CACHE_STEP_DENIAL_MAX, step.denialTtl[1]);
+      out.u32(at + layout.CACHE_STEP_SERVFAIL, step.servfailSeconds);
+      out.u32(at + layout.CACHE_STEP_SLOT, step.slot);
+    });
+  }
+
+  records(step: RecordsStep): void {
+    this.#add(layout.STEP_RECORDS, (out, at) => fillRecords(out, at, step));
+  }
+
+  watchType(type: number, word: number): void {
+    this.#add(layout.STEP_WATCH, (out, at) => {
+      out.u32(at + 8, type);
+      out.u32(at + 12, word);
+    });
+  }
+
+  relay(step: RelayStep): void {
+    this.#add(layout.STEP_RELAY, (out, at) => {
+      const zone = out.name(step.zone);
+      out.u32(at + 8, out.address(zone.at));
+      out.u32(at + 12, zone.bytes);
+      out.u32(at + 16, out.zoneList(step.except));
+      out.u32(at + 20, zone.labels);
+    });
+  }
+
+  whoami(): void {
+    this.#add(layout.STEP_WHOAMI);
+  }
+
+  slow(): void {
+    this.#add(layout.STEP_SLOW);
+  }
+
+  /** The plugin does nothing on the way of a query. */
+  pass(): void {
+    this.#add(layout.STEP_PASS);
+  }
+
+  #add(op: number, fill?: Step['fill']): void {
+    this.steps.push(fill ? { op, plugin: this.#plugin, fill } : { op, plugin: this.#plugin });
+  }
+}
+
+function classMask(rule: LogRule): number {
+  const bits = { success: layout.LOG_CLASS_SUCCESS, denial: layout.LOG_CLASS_DENIAL, error: layout.LOG_CLASS_ERROR };
+  return rule.classes.reduce((mask, name) => mask | bits[name], 0);
+}
+
+function fillRecords(out: Octets, at: number, step: RecordsStep): void {
+  out.u32(at + layout.RECORDS_STEP_STORE, step.address);
+  out.u32(at + layout.RECORDS_STEP_ZONES, out.zoneList(step.zones));
+  if (step.fallthrough) {
+    out.u32(at + layout.RECORDS_STEP_FALLTHROUGH, out.zoneList(step.fallthrough.length ? step.fallthrough : ['.']));
+  }
+  out.u32(at + layout.RECORDS_STEP_TTL, step.ttl);
+  out.u32(at + layout.RECORDS_STEP_SOA_TTL, step.soa.ttl);
+  [step.soa.refresh, step.soa.retry, step.soa.expire, step.soa.minimum].forEach((seconds, i) => {
+    out.u32(at + layout.RECORDS_STEP_SOA_TIMERS + i * 4, seconds);
+  });
+  fillRelative(out, at + layout.RECORDS_STEP_SOA_MNAME, step.soa.mname);
+  fillRelative(out, at + layout.RECORDS_STEP_SOA_RNAME, step.soa.rname);
+  const pods = { disabled: 0, insecure: layout.RECORDS_PODS_INSECURE, verified: layout.RECORDS_PODS_VERIFIED }[step.pods];
+  out.u32(at + layout.RECORDS_STEP_FLAGS, pods | (step.kubernetes ? layout.RECORDS_KUBERNETES : 0));
+}
+
+/** Labels put before the zone: a name without its root label. */
+function fillRelative(out: Octets, at: number, labels: string): void {
+  const name = out.name(labels);
+  out.u32(at, out.address(name.at));
+  out.u32(at + 4, name.bytes - 1);
+}
+
+export interface ProgramZone {
+  /** Lower-case, fully qualified. */
+  readonly zone: string;
+  /** Index into ProgramSource.blocks. */
+  readonly block: number;
+  /** First slot of the scope, undefined if not counted. */
+  readonly scope: number | undefined;
+  /** Ordinal of the listener's server label within the block. */
+  readonly serverOrdinal: number;
+}
+
+export interface ProgramListener {
+  readonly port: number;
+  readonly zones: readonly ProgramZone[];
+  readonly droppedScope: number | undefined;
+}
+
+export interface ProgramSource {
+  readonly blocks: readonly BlockSteps[];
+  readonly listeners: readonly ProgramListener[];
+  readonly generation: number;
+  /** Tests: every well-formed query takes the slow face. */
+  readonly isForcedSlow: boolean;
+}
+
+export interface Program {
+  readonly address: number;
+  /** Address of each listener's entry, in the order of ProgramSource.listeners. */
+  readonly listeners: readonly number[];
+  readonly bytes: number;
+}
+
+/** Writes the program into the arena. The shards use it once they are told its addresses. */
+export function writeProgram(writer: Writer, source: ProgramSource): Program {
+  const size = new Octets(0);
+  buildProgram(size, source);
+  const bytes = size.length;
+  const address = writer.engine.arenaAllocate(bytes) >>> 0;
+  if (address === 0) throw new MemoryExhausted();
+  const out = new Octets(address);
+  const listeners = buildProgram(out, source);
+  new Uint8Array(writer.memory.buffer).set(out.octets(), address);
+  return { address, listeners, bytes };
+}
+
+function buildProgram(out: Octets, source: ProgramSource): number[] {
+  const header = out.reserve(layout.PROGRAM_LISTENERS + source.listeners.length * layout.LISTENER_STRIDE);
+  out.u32(header + layout.PROGRAM_LISTENER_COUNT, source.listeners.length);
+  out.u32(header + layout.PROGRAM_GENERATION, source.generation);
+  const blocks = source.blocks.map((block) => buildBlock(out, block));
+  let zoneIndex = 0;
+  return source.listeners.map((listener, i) => {
+    const at = header + layout.PROGRAM_LISTENERS + i * layout.LISTENER_STRIDE;
+    const zones = buildZones(out, listener, blocks, zoneIndex);
+    zoneIndex += listener.zones.length;
+    const isRelaying = listener.zones.some((zone) => source.blocks[zone.block]!.isRelaying);
+    out.u32(at + layout.LISTENER_ZONES, out.address(zones));
+    out.u32(at + layout.LISTENER_ZONE_COUNT, listener.zones.length);
+    const flags = (isRelaying ? layout.LISTENER_ANY_CLASS : 0) | (source.isForcedSlow ? layout.LISTENER_FORCE_SLOW : 0);
+    out.u32(at + layout.LISTENER_FLAGS, flags);
+    out.u32(at + layout.LISTENER_DROPPED_SCOPE, listener.droppedScope ?? layout.SLOT_NONE);
+    out.u32(at + layout.LISTENER_PORT, listener.port);
+    return out.address(at);
+  });
+}
+
+/** Longest zone first, the root zone last: the order in which the engine looks. */
+function buildZones(out: Octets, listener: ProgramListener, blocks: readonly number[], firstIndex: number): number {
+  const named = listener.zones.map((zone) => ({ zone, name: out.name(zone.zone) }));
+  named.sort((a, b) => b.name.labels - a.name.labels);
+  const first = out.reserve(named.length * layout.ZONE_STRIDE);
+  named.forEach(({ zone, name }, i) => {
+    const at = first + i * layout.ZONE_STRIDE;
+    out.u32(at + layout.ZONE_NAME, out.address(name.at));
+    out.u32(at + layout.ZONE_NAME_BYTES, name.bytes);
+    out.u32(at + layout.ZONE_LABELS, name.labels);
+    out.u32(at + layout.ZONE_BLOCK, out.address(blocks[zone.block]!));
+    out.u32(at + layout.ZONE_SCOPE, zone.scope ?? layout.SLOT_NONE);
+    out.u32(at + layout.ZONE_SERVER, zone.serverOrdinal);
+    out.u32(at + layout.ZONE_INDEX, firstIndex + i);
+  });
+  return first;
+}
+
+/** A block without plugins has no step at all: the engine refuses. Otherwise STEP_END closes the chain. */
+function buildBlock(out: Octets, block: BlockSteps): number {
+  const { steps } = block;
+  const count = block.block.plugins.length === 0 ? 0 : steps.length + 1;
+  const at = out.reserve(layout.BLOCK_STEPS + (steps.length + 1) * layout.STEP_STRIDE);
+  out.u32(at + layout.BLOCK_INDEX, block.block.index);
+  out.u32(at + layout.BLOCK_STEP_COUNT, count);
+  steps.forEach((step, i) => {
+    const stepAt = at + layout.BLOCK_STEPS + i * layout.STEP_STRIDE;
+    out.u32(stepAt + layout.STEP_OP, step.op);
+    out.u32(stepAt + layout.STEP_PLUGIN, step.plugin);
+    step.fill?.(out, stepAt);
+  });
+  const endAt = at + layout.BLOCK_STEPS + steps.length * layout.STEP_STRIDE;
+  out.u32(endAt + layout.STEP_OP, layout.STEP_END);
+  out.u32(endAt + layout.STEP_PLUGIN, block.block.plugins.length);
+  return at;
+}
+
+/** A growing run of octets that will lie at `base`. Offsets count from its start, addresses from the memory's. */
+class Octets {
+  readonly #base: number;
+  #octets = new Uint8Array(4096);
+  #view = new DataView(this.#octets.buffer);
+  length = 0;
+
+  constructor(base: number) {
+    this.#base = base;
+  }
+
+  octets(): Uint8Array {
+    return this.#octets.subarray(0, this.length);
+  }
+
+  address(offset: number): number {
+    return this.#base + offset;
+  }
+
+  /** Takes `bytes` zeroed octets, 8-aligned; returns their offset. */
+  reserve(bytes: number): number {
+    const at = (this.length + 7) & ~7;
+    this.length = at + bytes;
+    // The engine compares by words: eight octets of room behind everything.
+    if (this.length + 8 > this.#octets.length) {
+      const larger = new Uint8Array((this.length + 8) * 2);
+      larger.set(this.#octets);
+      this.#octets = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return at;
+  }
+
+  u32(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+  }
+
+  /** A lower-case wire name. */
+  name(text: string): { at: number; bytes: number; labels: number } {
+    const wire = composeName(text.toLowerCase());
+    const at = this.reserve(wire.length);
+    this.#octets.set(wire, at);
+    let labels = 0;
+    for (let p = 0; wire[p]; p += wire[p]! + 1) labels++;
+    return { at, bytes: wire.length, labels };
+  }
+
+  /** A zone list; returns its address. */
+  zoneList(zones: readonly string[]): number {
+    const at = this.reserve(layout.ZONE_LIST_ENTRIES + zones.length * layout.ZONE_LIST_STRIDE);
+    this.u32(at, zones.length);
+    zones.forEach((zone, i) => {
+      const name = this.name(zone);
+      const entry = at + layout.ZONE_LIST_ENTRIES + i * layout.ZONE_LIST_STRIDE;
+      this.u32(entry, this.address(name.at));
+      this.u32(entry + 4, name.bytes);
+      this.u32(entry + 8, name.labels);
+    });
+    return this.address(at);
+  }
+}

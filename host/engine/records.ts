@@ -1,0 +1,228 @@
+// The writer's side of the record store: RRsets as blobs in shared memory (layout in engine-as/shared/layout.ts).
+// Main thread only.
+
+import * as layout from '../../engine-as/shared/layout.ts';
+import { TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_NS, TYPE_PTR, TYPE_SRV, TYPE_TXT } from '../../engine-as/shared/codes.ts';
+import type { OwnerHandle, RecordSet, RecordStore } from '../plugin/contract.ts';
+import type { Engine } from './load.ts';
+
+const TYPES = { A: TYPE_A, AAAA: TYPE_AAAA, SRV: TYPE_SRV, PTR: TYPE_PTR, NS: TYPE_NS, CNAME: TYPE_CNAME, TXT: TYPE_TXT };
+/** More RRs than a message can carry many times over; the rest of a set is left out. */
+const RECORDS_MAX = 65535;
+const KEY_BYTES_MAX = 255;
+const KEY_ROOM = 512;
+
+/** Shared memory ran out: the owner keeps what it had. */
+export class MemoryExhausted extends Error {
+  constructor() {
+    super('shared memory for records is exhausted');
+  }
+}
+
+/** The engine, the memory and the main thread's area: what a writer needs. */
+export interface Writer {
+  readonly engine: Engine;
+  readonly memory: WebAssembly.Memory;
+  readonly area: number;
+}
+
+export function createRecordStore(writer: Writer): RecordStore {
+  const address = writer.engine.storeCreate() >>> 0;
+  if (address === 0) throw new MemoryExhausted();
+  return new SharedRecords(writer, address);
+}
+
+class SharedRecords implements RecordStore {
+  readonly address: number;
+  readonly #writer: Writer;
+  #octets: Uint8Array;
+  #view: DataView;
+
+  constructor(writer: Writer, address: number) {
+    this.#writer = writer;
+    this.address = address;
+    this.#octets = new Uint8Array(writer.memory.buffer);
+    this.#view = new DataView(writer.memory.buffer);
+  }
+
+  put(key: Uint8Array, sets: readonly RecordSet[], flags = 0): OwnerHandle {
+    const keyAt = this.#placeKey(key);
+    const bytes = blobBytes(sets);
+    const room = layout.EXCHANGES - layout.WRITER_SCRATCH - KEY_ROOM;
+    const { engine, area } = this.#writer;
+    const isLarge = bytes > room;
+    const blobAt = isLarge ? engine.arenaAllocate(bytes) >>> 0 : area + layout.WRITER_SCRATCH + KEY_ROOM;
+    if (blobAt === 0) throw new MemoryExhausted();
+    if (isLarge) this.#refresh();
+    writeBlob(this.#view, this.#octets, blobAt, sets);
+    const owner = engine.ownerPut(this.address, keyAt, key.length, blobAt, bytes, flags);
+    if (isLarge) engine.arenaFree(blobAt);
+    this.#refresh();
+    if (owner === 0) throw new MemoryExhausted();
+    return owner >>> 0;
+  }
+
+  find(key: Uint8Array): OwnerHandle {
+    return this.#writer.engine.ownerFind(this.address, this.#placeKey(key), key.length) >>> 0;
+  }
+
+  remove(key: Uint8Array): void {
+    this.#writer.engine.ownerRemove(this.address, this.#placeKey(key), key.length);
+  }
+
+  setSynced(synced: boolean): void {
+    this.#setWord(layout.STORE_SYNCED, synced ? 1 : 0);
+  }
+
+  setSerial(serial: number): void {
+    this.#setWord(layout.STORE_SERIAL, serial >>> 0);
+  }
+
+  usage(): { owners: number; bytes: number } {
+    this.#refresh();
+    const owners = this.#view.getUint32(this.address + layout.STORE_OWNERS, true);
+    return { owners, bytes: this.#view.getUint32(layout.CONTROL_ARENA_BYTES_USED, true) };
+  }
+
+  release(): void {
+    this.#writer.engine.storeRelease(this.address);
+  }
+
+  #setWord(offset: number, value: number): void {
+    this.#refresh();
+    Atomics.store(new Uint32Array(this.#view.buffer), (this.address + offset) / 4, value);
+  }
+
+  #placeKey(key: Uint8Array): number {
+    if (key.length > KEY_BYTES_MAX) throw new RangeError(`a key has at most ${KEY_BYTES_MAX} octets, got ${key.length}`);
+    const at = this.#writer.area + layout.WRITER_SCRATCH;
+    this.#octets.set(key, at);
+    this.#octets.fill(0, at + key.length, at + key.length + 8);
+    return at;
+  }
+
+  /** A grown memory has a new buffer; views on the old one end where it ended. */
+  #refresh(): void {
+    const { buffer } = this.#writer.memory;
+    if (buffer === this.#octets.buffer) return;
+    this.#octets = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
+  }
+}
+
+function blobBytes(sets: readonly RecordSet[]): number {
+  let bytes = layout.SETS_DIRECTORY + sets.length * layout.SET_STRIDE;
+  for (const set of sets) bytes += (dataBytes(set) + 3) & ~3;
+  return bytes;
+}
+
+function dataBytes(set: RecordSet): number {
+  switch (set.type) {
+    case 'A':
+      return Math.min(set.addresses.length, RECORDS_MAX) * 4;
+    case 'AAAA':
+      return Math.min(set.addresses.length, RECORDS_MAX) * 16;
+    case 'SRV':
+      return targetsOf(set).size * 4 + Math.min(set.records.length, RECORDS_MAX) * 8;
+    case 'TXT':
+      return set.rdata.reduce((sum, rdata) => sum + 2 + rdata.length, 0);
+    default:
+      return set.names.reduce((sum, name) => sum + 8 + ((name.wire.length + 3) & ~3), 0);
+  }
+}
+
+/** Distinct targets of an SRV set, in order of appearance, with their indices. */
+function targetsOf(set: RecordSet & { type: 'SRV' }): Map<OwnerHandle, number> {
+  const targets = new Map<OwnerHandle, number>();
+  const count = Math.min(set.records.length, RECORDS_MAX);
+  for (let i = 0; i < count; i++) {
+    const { target } = set.records[i]!;
+    if (!targets.has(target)) targets.set(target, targets.size);
+  }
+  return targets;
+}
+
+function writeBlob(view: DataView, octets: Uint8Array, blob: number, sets: readonly RecordSet[]): void {
+  view.setUint32(blob + layout.SETS_COUNT, sets.length, true);
+  let data = layout.SETS_DIRECTORY + sets.length * layout.SET_STRIDE;
+  sets.forEach((set, index) => {
+    const entry = blob + layout.SETS_DIRECTORY + index * layout.SET_STRIDE;
+    view.setUint16(entry + layout.SET_TYPE, TYPES[set.type], true);
+    view.setUint32(entry + layout.SET_TTL, set.ttl ?? layout.TTL_OF_STEP, true);
+    view.setUint32(entry + layout.SET_DATA, data, true);
+    view.setUint32(entry + layout.SET_TARGETS, 0, true);
+    view.setUint16(entry + layout.SET_RECORDS, writeData(view, octets, entry, blob + data, set), true);
+    data += (dataBytes(set) + 3) & ~3;
+  });
+}
+
+/** Writes the data of one set and returns its number of RRs. */
+function writeData(view: DataView, octets: Uint8Array, entry: number, at: number, set: RecordSet): number {
+  switch (set.type) {
+    case 'A':
+    case 'AAAA':
+      return writeAddresses(octets, at, set.addresses, set.type === 'A' ? 4 : 16);
+    case 'SRV':
+      return writeServices(view, entry, at, set);
+    case 'TXT':
+      return writeStrings(view, octets, at, set.rdata);
+    default:
+      return writeNames(view, octets, at, set);
+  }
+}
+
+function writeAddresses(octets: Uint8Array, at: number, addresses: readonly Uint8Array[], bytes: number): number {
+  const count = Math.min(addresses.length, RECORDS_MAX);
+  for (let i = 0; i < count; i++) {
+    const address = addresses[i]!;
+    if (address.length !== bytes) throw new RangeError(`an address of ${address.length} octets where ${bytes} are due`);
+    octets.set(address, at + i * bytes);
+  }
+  return count;
+}
+
+function writeServices(view: DataView, entry: number, at: number, set: RecordSet & { type: 'SRV' }): number {
+  const targets = targetsOf(set);
+  view.setUint16(entry + layout.SET_TARGETS, targets.size, true);
+  let p = at;
+  for (const target of targets.keys()) {
+    view.setUint32(p, target, true);
+    p += 4;
+  }
+  const count = Math.min(set.records.length, RECORDS_MAX);
+  for (let i = 0; i < count; i++, p += 8) {
+    const record = set.records[i]!;
+    view.setUint16(p, record.priority, true);
+    view.setUint16(p + 2, record.weight, true);
+    view.setUint16(p + 4, record.port, true);
+    view.setUint16(p + 6, targets.get(record.target)!, true);
+  }
+  return count;
+}
+
+function writeStrings(view: DataView, octets: Uint8Array, at: number, strings: readonly Uint8Array[]): number {
+  let p = at;
+  for (const rdata of strings) {
+    view.setUint16(p, rdata.length, true);
+    octets.set(rdata, p + 2);
+    p += 2 + rdata.length;
+  }
+  return strings.length;
+}
+
+function writeNames(
+  view: DataView,
+  octets: Uint8Array,
+  at: number,
+  set: RecordSet & { type: 'PTR' | 'NS' | 'CNAME' },
+): number {
+  let p = at;
+  for (const name of set.names) {
+    view.setUint16(p, name.wire.length, true);
+    view.setUint16(p + 2, name.relative ? 1 : 0, true);
+    view.setUint32(p + 4, name.target ?? 0, true);
+    octets.set(name.wire, p + 8);
+    p += 8 + ((name.wire.length + 3) & ~3);
+  }
+  return set.names.length;
+}
