@@ -19,8 +19,8 @@ import { longestZone } from './zones';
 
 /** Zone entry that routed the question; 0 before routing. */
 export let zoneAt: u32 = 0;
-/** Scope to count in, SLOT_NONE without plugin prometheus. */
-export let scope: u32 = SLOT_NONE;
+/** Scope to count in, SLOT_NONE without plugin prometheus; set by enterZone(). */
+export let scope: u32 = 0;
 export let logRules: u32 = 0;
 export let logRule: i32 = -1;
 export let rotates: bool = false;

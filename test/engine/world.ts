@@ -3,16 +3,20 @@
 import { fileURLToPath } from 'node:url';
 import { OUTCOME_ANSWER, PROTO_TCP, PROTO_UDP } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
-import { type Engine, compileEngine, instantiateEngine } from '../../host/engine/load.ts';
-import { type MemoryPlan, areaAt, createMemory, planMemory } from '../../host/engine/memory.ts';
+import { compileEngine, type Engine, instantiateEngine } from '../../host/engine/load.ts';
+import { areaAt, createMemory, type MemoryPlan, planMemory } from '../../host/engine/memory.ts';
 import { BlockSteps, type Program, writeProgram } from '../../host/engine/program.ts';
-import { type Writer, createRecordStore } from '../../host/engine/records.ts';
-import type { CacheStep, RecordsStep, RecordStore, ServerBlock } from '../../host/plugin/contract.ts';
+import { createRecordStore, type Writer } from '../../host/engine/records.ts';
+import type { CacheStep, RecordStore, RecordsStep, ServerBlock } from '../../host/plugin/contract.ts';
 
 const ENGINE = fileURLToPath(new URL('../../dist/engine.wasm', import.meta.url));
 
 /** The kubeadm SOA and TTL of a cluster zone. */
-export function recordsStep(store: RecordStore, zones: readonly string[], more: Partial<RecordsStep> = {}): RecordsStep {
+export function recordsStep(
+  store: RecordStore,
+  zones: readonly string[],
+  more: Partial<RecordsStep> = {},
+): RecordsStep {
   return {
     address: store.address,
     zones,
@@ -113,7 +117,16 @@ export class EngineWorld {
     const listener = this.program!.listeners[options.listener ?? 0]!;
     const proto = options.tcp ? PROTO_TCP : PROTO_UDP;
     const out = area + layout.LARGE_OUT;
-    const outcome = engine.serveOne(area, listener, area + layout.LARGE_IN, message.length, sockaddrAt, proto, out, 65535);
+    const outcome = engine.serveOne(
+      area,
+      listener,
+      area + layout.LARGE_IN,
+      message.length,
+      sockaddrAt,
+      proto,
+      out,
+      65535,
+    );
     const bytes = this.view.getUint32(area + layout.SHARD_REPLY_BYTES, true);
     return { outcome, reply: outcome === OUTCOME_ANSWER ? this.octets.slice(out, out + bytes) : undefined };
   }
