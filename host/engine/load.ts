@@ -28,11 +28,35 @@ export interface Engine {
     outMax: number,
     elapsedMs: number,
   ): number;
-  fail(area: number, exchangeAt: number, messageAt: number, bytes: number, rcode: number, outAt: number, elapsedMs: number): number;
+  fail(
+    area: number,
+    exchangeAt: number,
+    messageAt: number,
+    bytes: number,
+    rcode: number,
+    outAt: number,
+    elapsedMs: number,
+  ): number;
   settle(area: number, elapsedMs: number): void;
   quiesce(shard: number): void;
-  runRecords(area: number, zone: number, step: number, messageAt: number, bytes: number, sockaddrAt: number, outAt: number): number;
-  runCacheGet(area: number, zone: number, step: number, messageAt: number, bytes: number, sockaddrAt: number, outAt: number): number;
+  runRecords(
+    area: number,
+    zone: number,
+    step: number,
+    messageAt: number,
+    bytes: number,
+    sockaddrAt: number,
+    outAt: number,
+  ): number;
+  runCacheGet(
+    area: number,
+    zone: number,
+    step: number,
+    messageAt: number,
+    bytes: number,
+    sockaddrAt: number,
+    outAt: number,
+  ): number;
   runCachePut(
     area: number,
     zone: number,
@@ -66,6 +90,7 @@ export function compileEngine(path: string | URL): WebAssembly.Module {
 /** One instance for the calling thread. Throws if the memory was laid out by another version of the layout. */
 export function instantiateEngine(module: WebAssembly.Module, memory: WebAssembly.Memory): Engine {
   const version = new DataView(memory.buffer).getUint32(CONTROL_VERSION, true);
-  if (version !== LAYOUT_VERSION) throw new Error(`engine: layout version ${version} in memory, ${LAYOUT_VERSION} in the host`);
+  if (version !== LAYOUT_VERSION)
+    throw new Error(`engine: layout version ${version} in memory, ${LAYOUT_VERSION} in the host`);
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Engine;
 }

@@ -4,7 +4,7 @@
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeName } from '../dns/name.ts';
 import type { BlockProgram, CacheStep, LogRule, RecordsStep, RelayStep, ServerBlock } from '../plugin/contract.ts';
-import { type Writer, MemoryExhausted } from './records.ts';
+import { MemoryExhausted, type Writer } from './records.ts';
 
 /** One step as the builder collects it: `fill` writes its parameters once addresses are known. */
 interface Step {
@@ -137,7 +137,9 @@ function fillRecords(out: Octets, at: number, step: RecordsStep): void {
   });
   fillRelative(out, at + layout.RECORDS_STEP_SOA_MNAME, step.soa.mname);
   fillRelative(out, at + layout.RECORDS_STEP_SOA_RNAME, step.soa.rname);
-  const pods = { disabled: 0, insecure: layout.RECORDS_PODS_INSECURE, verified: layout.RECORDS_PODS_VERIFIED }[step.pods];
+  const pods = { disabled: 0, insecure: layout.RECORDS_PODS_INSECURE, verified: layout.RECORDS_PODS_VERIFIED }[
+    step.pods
+  ];
   out.u32(at + layout.RECORDS_STEP_FLAGS, pods | (step.kubernetes ? layout.RECORDS_KUBERNETES : 0));
 }
 

@@ -1,12 +1,20 @@
 // The writer's side of the record store: RRsets as blobs in shared memory (layout in engine-as/shared/layout.ts).
 // Main thread only.
 
-import * as layout from '../../engine-as/shared/layout.ts';
 import { TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_NS, TYPE_PTR, TYPE_SRV, TYPE_TXT } from '../../engine-as/shared/codes.ts';
+import * as layout from '../../engine-as/shared/layout.ts';
 import type { OwnerHandle, RecordSet, RecordStore } from '../plugin/contract.ts';
 import type { Engine } from './load.ts';
 
-const TYPES = { A: TYPE_A, AAAA: TYPE_AAAA, SRV: TYPE_SRV, PTR: TYPE_PTR, NS: TYPE_NS, CNAME: TYPE_CNAME, TXT: TYPE_TXT };
+const TYPES = {
+  A: TYPE_A,
+  AAAA: TYPE_AAAA,
+  SRV: TYPE_SRV,
+  PTR: TYPE_PTR,
+  NS: TYPE_NS,
+  CNAME: TYPE_CNAME,
+  TXT: TYPE_TXT,
+};
 /** More RRs than a message can carry many times over; the rest of a set is left out. */
 const RECORDS_MAX = 65535;
 const KEY_BYTES_MAX = 255;
@@ -94,7 +102,8 @@ class SharedRecords implements RecordStore {
   }
 
   #placeKey(key: Uint8Array): number {
-    if (key.length > KEY_BYTES_MAX) throw new RangeError(`a key has at most ${KEY_BYTES_MAX} octets, got ${key.length}`);
+    if (key.length > KEY_BYTES_MAX)
+      throw new RangeError(`a key has at most ${KEY_BYTES_MAX} octets, got ${key.length}`);
     const at = this.#writer.area + layout.WRITER_SCRATCH;
     this.#octets.set(key, at);
     this.#octets.fill(0, at + key.length, at + key.length + 8);

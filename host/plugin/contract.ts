@@ -12,10 +12,21 @@
 import type { DirectiveReader } from '../corefile/reader.ts';
 import type { Message, ResourceRecord } from '../dns/message.ts';
 import type { Log } from '../log.ts';
-import type { Metrics, SlotReader } from '../metrics/registry.ts';
+import type { Metrics } from '../metrics/registry.ts';
+import type { BlockProgram, RecordStore } from './steps.ts';
+
+export * from './steps.ts';
 
 /** Plain data that structured clone accepts: what may cross a thread. */
-export type Plain = string | number | boolean | null | undefined | Uint8Array | readonly Plain[] | { readonly [key: string]: Plain };
+export type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | Uint8Array
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
 
 export interface Directive<Config = unknown, ControlOf extends Control = Control> {
   readonly name: string;
@@ -119,118 +130,6 @@ export interface CacheHandle {
   /** Entries now held: [success, denial]. */
   entries(): readonly [number, number];
   release(): void;
-}
-
-/** Names and RRsets in shared memory: one writer (the main thread), lock-free readers in every shard. */
-export interface RecordStore {
-  /** Byte offset of the store's header in shared memory. */
-  readonly address: number;
-  /**
-   * Publishes all RRsets of one owner, replacing what it had. An owner with no RRset exists (NODATA).
-   * @param key relative owner in wire form without the root label, lower-case (`\3web\4demo\3svc`), or a reverse key.
-   * @returns the owner's handle, valid until remove(); SRV sets refer to target owners by it.
-   */
-  put(key: Uint8Array, sets: readonly RecordSet[], flags?: number): OwnerHandle;
-  /** Returns the handle of an owner, or 0. */
-  find(key: Uint8Array): OwnerHandle;
-  /** Removes the owner; SRV sets that refer to it must have been replaced before. */
-  remove(key: Uint8Array): void;
-  /** Until told so, would-be NXDOMAIN is SERVFAIL (CoreDNS plugin kubernetes). */
-  setSynced(synced: boolean): void;
-  /** SOA serial of the store's zones. */
-  setSerial(serial: number): void;
-  /** Bytes and owners in use. */
-  usage(): { readonly owners: number; readonly bytes: number };
-  release(): void;
-}
-export type OwnerHandle = number;
-
-/** Flag of put(): the zone part of the question must be lower-case, as CoreDNS compares NS and ns.dns. */
-export const OWNER_ZONE_CASE = 1;
-/** Flag of put(): a type the owner lacks is NXDOMAIN instead of NODATA (dns-version in plugin kubernetes). */
-export const OWNER_NO_NODATA = 2;
-
-export type RecordSet =
-  | { readonly type: 'A'; /** 4 octets each */ readonly addresses: readonly Uint8Array[]; readonly ttl?: number }
-  | { readonly type: 'AAAA'; /** 16 octets each */ readonly addresses: readonly Uint8Array[]; readonly ttl?: number }
-  | { readonly type: 'SRV'; readonly records: readonly ServiceRecord[]; readonly ttl?: number }
-  /** Names in wire form; `relative` ones lack the root label and end in the question's zone, in the question's spelling. */
-  | { readonly type: 'PTR' | 'NS' | 'CNAME'; readonly names: readonly RecordName[]; readonly ttl?: number }
-  | { readonly type: 'TXT'; /** rdata octets, character-strings included */ readonly rdata: readonly Uint8Array[]; readonly ttl?: number };
-
-export interface ServiceRecord {
-  readonly priority: number;
-  readonly weight: number;
-  readonly port: number;
-  /** The owner whose name is the target and whose addresses go into the additional section; 0 = the owner itself. */
-  readonly target: OwnerHandle;
-}
-export interface RecordName {
-  readonly wire: Uint8Array;
-  readonly relative: boolean;
-  /** NS only: the owner whose addresses go into the additional section, 0 = none. */
-  readonly target?: OwnerHandle;
-}
-
-/**
- * Collects the steps of one block, in chain order. Only data: a step that the fast face cannot take leads to the
- * plugin's slow face. A plugin without compile() whose create() exists gets `slow()` by itself.
- */
-export interface BlockProgram {
-  readonly block: ServerBlock;
-  /** Count the query in the coredns_dns_* families; `plugin` is the label of replies written below (CoreDNS plugin prometheus). */
-  count(plugin: string): void;
-  /** Hand a log line's words to the shard for these rules; the first whose scope holds decides (CoreDNS plugin log). */
-  log(rules: readonly LogRule[]): void;
-  /** Shuffle addresses (CoreDNS plugin loadbalance, round_robin). */
-  rotate(): void;
-  cache(step: CacheStep): void;
-  records(step: RecordsStep): void;
-  /** Queries of this type go to the slow face at this step while words[word] is not 0 (plugin loop). */
-  watchType(type: number, word: number): void;
-  /** Octets go to Plugin.relay() (plugin forward). */
-  relay(step: RelayStep): void;
-  /** Describes the client (CoreDNS plugin whoami). */
-  whoami(): void;
-  /** Every query that comes this far goes to the slow face. */
-  slow(): void;
-}
-
-export interface LogRule {
-  /** Lower-case zone; `.` for all. */
-  readonly scope: string;
-  readonly classes: readonly ('success' | 'denial' | 'error')[];
-}
-
-export interface CacheStep {
-  readonly address: number;
-  readonly zones: readonly string[];
-  readonly successTtl: readonly [minSeconds: number, maxSeconds: number];
-  readonly denialTtl: readonly [minSeconds: number, maxSeconds: number];
-  /** TTL of SERVFAIL and NOTIMP answers, 0 = not cached. */
-  readonly servfailSeconds: number;
-  readonly disableSuccess: readonly string[];
-  readonly disableDenial: readonly string[];
-  /** First of CACHE_SLOTS counters in the slot area, see engine-as/shared/layout.ts. */
-  readonly slot: number;
-}
-
-export interface RecordsStep {
-  readonly address: number;
-  readonly zones: readonly string[];
-  readonly ttl: number;
-  readonly soa: { readonly mname: string; readonly rname: string; readonly refresh: number; readonly retry: number; readonly expire: number; readonly minimum: number; readonly ttl: number };
-  /** Synthesise `a-b-c-d.NAMESPACE.pod` for namespaces that the store holds as `NAMESPACE.pod` (pods insecure). */
-  readonly pods: 'disabled' | 'insecure' | 'verified';
-  /** undefined = never, [] = all names. */
-  readonly fallthrough: readonly string[] | undefined;
-  /** Kubernetes names: optional underscores in `_port._proto`, SOA never NXDOMAIN, reverse keys for PTR. */
-  readonly kubernetes: boolean;
-}
-
-export interface RelayStep {
-  readonly zone: string;
-  readonly except: readonly string[];
 }
 
 // -------------------------------------------------------------------------------------------------- shards
@@ -415,5 +314,3 @@ export interface EngineLookup {
   /** Stores the answer if it may be stored, and returns it as the client is to see it (TTLs clamped). */
   cachePut(query: Query, answer: Answer): Answer;
 }
-
-export type { SlotReader };
