@@ -5,7 +5,7 @@
 //   DROP     error reply  REFUSED       └► OUTCOME_RELAY or OUTCOME_SLOW: the shard saves the query, gets an answer
 //                                          from elsewhere and comes back through finishMessage()
 
-import { cacheLookup, hitTtl } from './cache/lookup';
+import { cacheLookup, countCache, hitTtl } from './cache/lookup';
 import { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode } from './answer/emit';
 import { writeBadVersion, writeReject } from './answer/error';
 import { classOfImage, emitFresh, finishError, recordAnswer, refuseUnrouted } from './answer/finish';
@@ -47,6 +47,8 @@ import {
 } from './shared/codes';
 import {
   BLOCK_STEP_COUNT,
+  CACHE_MISSES,
+  CACHE_REQUESTS,
   CACHE_STEP_DISABLE_DENIAL,
   CACHE_STEP_DISABLE_SUCCESS,
   CONTROL_WORDS,
@@ -141,7 +143,7 @@ function runSteps(zone: u32, handoff: u32, isForced: bool): u32 {
     if (isForced) return handOver(OUTCOME_SLOW, REASON_FORCED, zone, index, handoff);
     if (op == STEP_CACHE) {
       passStep(step);
-      if (cacheStep && cacheLookup(step)) return answerHit();
+      if (cacheStep && isHit(step)) return answerHit();
       continue;
     }
     if (passStep(step)) continue;
@@ -171,6 +173,14 @@ function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (op == STEP_SLOW) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
   if (op == STEP_END) return handOver(OUTCOME_SLOW, REASON_END, zone, index, handoff);
   return NEXT;
+}
+
+/** Looks the question up, unless nothing can be stored for its name: then it only counts. */
+function isHit(step: u32): bool {
+  if (mayBeStored()) return cacheLookup(step) != 0;
+  countCache(step, CACHE_REQUESTS);
+  countCache(step, CACHE_MISSES);
+  return false;
 }
 
 function answerHit(): u32 {

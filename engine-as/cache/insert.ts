@@ -33,8 +33,10 @@ import {
 const TTL_DEFAULT: u32 = 5;
 /** Tries to place an entry while other shards change the same set. */
 const TRIES_MAX: u32 = 4;
-/** Slots looked at to make room in the block pool. */
-const PROBES_MAX: u32 = 256;
+/** Evictions tried for one block: other shards may take what they free. */
+const EVICTIONS_MAX: u32 = 16;
+/** Slots walked to find an entry to evict; the fewer there are, the larger they must be. */
+const WALK_MAX: u32 = 8192;
 
 let isEvicting: bool = false;
 
@@ -82,8 +84,8 @@ function insert(table: u32, image: u32, ttl: u32): u32 {
   let chain: u32 = 0;
   for (let left = blocksFor(bytes); left > 0; left--) {
     let number = takeBlock(table);
-    for (let i: u32 = 0; !number && i < PROBES_MAX; i++) {
-      if (!evictAnywhere(table)) continue;
+    for (let i: u32 = 0; !number && i < EVICTIONS_MAX; i++) {
+      if (!evictAnywhere(table)) break;
       evictions++;
       number = takeBlock(table);
     }
@@ -173,10 +175,16 @@ function take(table: u32, slot: u32, word: u64): bool {
   return true;
 }
 
-/** Empties one slot chosen at random; false if it was empty. */
+/** Empties the first used slot from a random one on; false if none was found. */
 function evictAnywhere(table: u32): bool {
-  const set = random(load<u32>(table + TABLE_SET_MASK) + 1) * load<u32>(table + TABLE_SET_BYTES); // Bounds: a cache's header
-  const slot = load<u32>(table + TABLE_SLOTS) + set + random(load<u32>(table + TABLE_WAYS)) * 8;
-  const word = atomic.load<u64>(slot);
-  return word != 0 && take(table, slot, word);
+  const slots = load<u32>(table + TABLE_SLOTS); // Bounds: a cache's header
+  const bytes = (load<u32>(table + TABLE_SET_MASK) + 1) * load<u32>(table + TABLE_SET_BYTES);
+  let offset = random(bytes >> 3) << 3;
+  for (let i: u32 = 0; i < WALK_MAX; i++) {
+    const word = atomic.load<u64>(slots + offset); // Bounds: offset < bytes
+    if (word && take(table, slots + offset, word)) return true;
+    offset += 8;
+    if (offset == bytes) offset = 0;
+  }
+  return false;
 }
