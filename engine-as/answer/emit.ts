@@ -104,7 +104,8 @@ export function emitImage(imageAt: u32, out: u32, outMax: u32, ttl: i32, headerW
   let end: u32;
   if (tailEnd + load<u32>(image + IMAGE_PADS) + opt <= limit) {
     if (tailEnd + opt > outMax) return 0;
-    end = isRotated && !isUniform() ? copyInOrder(out, head, NO_LIMIT, outMax - opt, ttl, true) : copyWhole(out, head, ttl, isRotated);
+    if (isRotated && !isUniform()) end = copyInOrder(out, head, NO_LIMIT, outMax - opt, ttl, true);
+    else end = copyWhole(out, head, ttl, isRotated);
   } else {
     end = copyInOrder(out, head, limit > opt ? limit - opt : 0, outMax - opt, ttl, isRotated);
     if (!end) return 0;
@@ -145,7 +146,9 @@ function copyWhole(out: u32, head: u32, ttl: i32, isRotated: bool): u32 {
       store32(out + <u32>load<u16>(image + IMAGE_TABLE + i * RECORD_STRIDE + RECORD_FIXED) + 4, ttl);
     }
   }
-  if (isRotated) for (let i: u32 = 0; i < GROUP_COUNT; i++) shuffleInPlace(out, image + IMAGE_GROUPS + i * GROUP_STRIDE);
+  for (let i: u32 = 0; isRotated && i < GROUP_COUNT; i++) {
+    shuffleInPlace(out, image + IMAGE_GROUPS + i * GROUP_STRIDE);
+  }
   return out + tailEnd;
 }
 
@@ -193,7 +196,8 @@ function copyOctets(to: u32, from: u32, bytes: u32): void {
 @inline
 function startOf(index: u32): u32 {
   const records: u32 = load<u16>(image + IMAGE_RECORDS);
-  return index < records ? <u32>load<u16>(image + IMAGE_TABLE + index * RECORD_STRIDE) : tailEnd; // Bounds: checked here
+  if (index >= records) return tailEnd;
+  return <u32>load<u16>(image + IMAGE_TABLE + index * RECORD_STRIDE); // Bounds: index < records
 }
 
 /**
@@ -204,7 +208,9 @@ function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, isRot
   const records: u32 = load<u16>(image + IMAGE_RECORDS); // Bounds: the image's header
   const order = area + IMAGE_SCRATCH + IMAGE_ROOM;
   for (let i: u32 = 0; i < records; i++) store<u16>(order + i * 2, <u16>i); // Bounds: records < RECORDS_MAX
-  if (isRotated) for (let i: u32 = 0; i < GROUP_COUNT; i++) shuffleOrder(order, image + IMAGE_GROUPS + i * GROUP_STRIDE);
+  for (let i: u32 = 0; isRotated && i < GROUP_COUNT; i++) {
+    shuffleOrder(order, image + IMAGE_GROUPS + i * GROUP_STRIDE);
+  }
   counts0 = 0;
   counts1 = 0;
   counts2 = 0;

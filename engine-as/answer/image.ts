@@ -2,10 +2,10 @@
 // the cache stores and what emitImage() writes from. Names point at the question at offset 12, so the client's own
 // spelling comes back.
 //
-//   0        IMAGE_TABLE              question                 tail                       options
-//   ├ header ┼ RR table, 8 octets each ┼ qname in lower case,    ┼ answer, authority and     ┼ rdata of the ┤
-//   │        │ start, TYPE offset,     │ qtype, qclass           │ additional RRs, no OPT    │ OPT, if kept │
-//   │        │ type, section, pad      │                         │                           │              │
+//   0        IMAGE_TABLE              question               tail                     options
+//   ├ header ┼ RR table, 8 octets each ┼ qname in lower case, ┼ answer, authority and  ┼ rdata of the ┤
+//   │        │ start, TYPE offset,     │ qtype, qclass        │ additional RRs, no OPT │ OPT, if kept │
+//   │        │ type, section, pad      │                      │                        │              │
 //
 // start and TYPE offset count from the beginning of the message (12 octets before the question), as pointers do.
 //
@@ -13,7 +13,18 @@
 // addresses and the MX RRs form groups that emitImage() shuffles; so that any order is a valid message, no name is
 // allowed to point at one that stands first inside a group of two or more.
 
-import { HEADER_BYTES, MESSAGE_BYTES_MAX, RCODE_MASK, TYPE_A, TYPE_AAAA, TYPE_AXFR, TYPE_CNAME, TYPE_IXFR, TYPE_MX, TYPE_OPT } from '../shared/codes';
+import {
+  HEADER_BYTES,
+  MESSAGE_BYTES_MAX,
+  RCODE_MASK,
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_AXFR,
+  TYPE_CNAME,
+  TYPE_IXFR,
+  TYPE_MX,
+  TYPE_OPT,
+} from '../shared/codes';
 import { IMAGE_BYTES_MAX, IMAGE_SCRATCH } from '../shared/layout';
 import { beginNames } from '../wire/compress';
 import { skipName } from '../wire/name';

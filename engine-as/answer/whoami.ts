@@ -1,6 +1,6 @@
 // The client's own address and port (CoreDNS plugin whoami): A or AAAA at the qname, SRV below `_udp` or `_tcp`.
 
-import { FLAG_AA, PROTO_TCP, TYPE_A, TYPE_AAAA, TYPE_SRV } from '../shared/codes';
+import { FLAG_AA, NAME_BYTES_MAX, PROTO_TCP, TYPE_A, TYPE_AAAA, TYPE_SRV } from '../shared/codes';
 import { family } from '../metrics/counters';
 import { store16, store32 } from '../wire/octets';
 import { proto, qclass, qnameBytes, sockaddrAt } from '../wire/query';
@@ -29,7 +29,9 @@ export function writeWhoami(out: u32, outMax: u32): u32 {
   return endReply(FLAG_AA, 0);
 }
 
+/** A qname of more than 250 octets leaves no room for the label: then there is no SRV. */
 function writePort(): void {
+  if (qnameBytes + 5 > <u32>NAME_BYTES_MAX) return;
   addPlain(qnameBytes + 5, 7);
   if (!fits(SERVICE_OWNER_BYTES + 10 + 7)) return;
   // Bounds: granted by fits()

@@ -1,7 +1,27 @@
 // Storing an answer (CoreDNS plugin cache): which store, for how long, never what; and the TTL that the client sees.
 
-import { CACHE_DROPS, CACHE_EVICTIONS_DENIAL, CACHE_EVICTIONS_SUCCESS, CACHE_STEP_ADDRESS, CACHE_STEP_DENIAL_MAX, CACHE_STEP_DENIAL_MIN, CACHE_STEP_DISABLE_DENIAL, CACHE_STEP_DISABLE_SUCCESS, CACHE_STEP_SERVFAIL, CACHE_STEP_SUCCESS_MAX, CACHE_STEP_SUCCESS_MIN, IMAGE_SCRATCH } from '../shared/layout';
-import { IMAGE_BYTES, IMAGE_CACHE_KIND, IMAGE_RCODE, IMAGE_TRAITS, IMAGE_TTL_MIN, TRAIT_CACHEABLE } from '../answer/image';
+import {
+  CACHE_DROPS,
+  CACHE_EVICTIONS_DENIAL,
+  CACHE_EVICTIONS_SUCCESS,
+  CACHE_STEP_ADDRESS,
+  CACHE_STEP_DENIAL_MAX,
+  CACHE_STEP_DENIAL_MIN,
+  CACHE_STEP_DISABLE_DENIAL,
+  CACHE_STEP_DISABLE_SUCCESS,
+  CACHE_STEP_SERVFAIL,
+  CACHE_STEP_SUCCESS_MAX,
+  CACHE_STEP_SUCCESS_MIN,
+  IMAGE_SCRATCH,
+} from '../shared/layout';
+import {
+  IMAGE_BYTES,
+  IMAGE_CACHE_KIND,
+  IMAGE_RCODE,
+  IMAGE_TRAITS,
+  IMAGE_TTL_MIN,
+  TRAIT_CACHEABLE,
+} from '../answer/image';
 import { KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR, KIND_SERVER_ERROR } from '../answer/kind';
 import { random } from '../answer/rotate';
 import { longestZone } from '../program/zones';
@@ -99,7 +119,7 @@ function insert(table: u32, image: u32, ttl: u32): u32 {
   const block = blockAt(table, chain);
   const bits = keyBits();
   const type = (qtype << 16) | qclass;
-  // The blocks came through a compare-and-swap behind the change of their old seq: no reader takes these stores for old.
+  // The blocks came by a compare-and-swap after the change of their old seq: no reader takes these stores for old.
   store<u32>(block + ENTRY_BYTES, bytes);
   store<u32>(block + ENTRY_TTL, ttl);
   store<u64>(block + ENTRY_STORED, nowMs());
@@ -160,12 +180,14 @@ function isSameKey(table: u32, number: u32): bool {
   if (!block) return false;
   // Bounds: one block; a wrong word only means a second copy of the entry, or one evicted too early
   const bits = load<u32>(block + ENTRY_BITS) & ~0xff;
-  return load<u32>(block + ENTRY_HASH) == nameHash && load<u32>(block + ENTRY_TYPE) == ((qtype << 16) | qclass) && bits == keyBits();
+  const type = load<u32>(block + ENTRY_TYPE);
+  return load<u32>(block + ENTRY_HASH) == nameHash && type == ((qtype << 16) | qclass) && bits == keyBits();
 }
 
 function isExpired(table: u32, number: u32): bool {
   const block = blockAt(table, number);
-  return block != 0 && remaining(load<u64>(block + ENTRY_STORED), load<u32>(block + ENTRY_TTL)) == 0; // Bounds: as above
+  // Bounds: as in isSameKey()
+  return block != 0 && remaining(load<u64>(block + ENTRY_STORED), load<u32>(block + ENTRY_TTL)) == 0;
 }
 
 /** Takes the word out of its slot and gives its blocks back; false if another shard was faster. */

@@ -7,13 +7,11 @@ import {
   CACHE_HITS_SUCCESS,
   CACHE_MISSES,
   CACHE_REQUESTS,
-  CACHE_SLOTS,
   CACHE_STEP_ADDRESS,
-  CACHE_STEP_SLOT,
+  CACHE_STEP_SLOTS,
   IMAGE_SCRATCH,
   SHARD_NOW_MS,
   SHARD_NOW_SECONDS,
-  SLOT_NONE,
   ZONE_SERVER,
 } from '../shared/layout';
 import { IMAGE_QUESTION, IMAGE_ROOM, IMAGE_TABLE } from '../answer/image';
@@ -69,9 +67,9 @@ export function keyBits(): u32 {
 
 /** Adds 1 to a CACHE_ counter of the step, for the server label of the zone entry that routed the query. */
 export function countCache(step: u32, counter: u32): void {
-  const slot = load<u32>(step + CACHE_STEP_SLOT); // Bounds: a step of the program, a zone entry
+  const slots = load<u32>(step + CACHE_STEP_SLOTS); // Bounds: a step of the program, a zone entry
   const server: u32 = zoneAt ? load<u32>(zoneAt + ZONE_SERVER) : 0;
-  if (slot != SLOT_NONE) bump(slot + server * CACHE_SLOTS + counter);
+  if (slots) bump(load<u32>(slots + server * 4) + counter); // Bounds: one slot for each server label
 }
 
 /**

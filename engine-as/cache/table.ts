@@ -5,9 +5,12 @@
 //   header ─► table ─► sets of slots {u32 first block, u32 tag}     0 = empty; a set is `ways` slots
 //                  └─► blocks of 256 octets, numbered from 1
 //
-//   first block                                                            further blocks
-//   0      4      8       12    16         24                28     32     0      4      8                 248
-//   ├ seq  ┼ next ┼ bytes ┼ ttl ┼ stored   ┼ qtype<<16|qclass┼ hash ┼ bits ┼ pad to 48 ┼ image ...   ├ (seq) ┼ next ┼ image ... ┤
+//   first block
+//   0      4      8       12    16       24                 28     32     36      48              256
+//   ├ seq  ┼ next ┼ bytes ┼ ttl ┼ stored ┼ qtype<<16|qclass ┼ hash ┼ bits ┼ (pad) ┼ image ...      ┤
+//   further blocks
+//   0      4      8                                              248
+//   ├(seq) ┼ next ┼ image, continued ...                         ┼ (pad) ┤
 //
 // seq is odd exactly while the block is the first one of a published entry; it changes when the entry is published and
 // when it is given up. A reader copies the entry out and believes it only if seq has not moved (then no block of the

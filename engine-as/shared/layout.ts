@@ -248,7 +248,7 @@ export const CACHE_STEP_SUCCESS_MAX = 28;
 export const CACHE_STEP_DENIAL_MIN = 32;
 export const CACHE_STEP_DENIAL_MAX = 36;
 export const CACHE_STEP_SERVFAIL = 40;
-export const CACHE_STEP_SLOT = 44; // + ordinal of the server label x CACHE_SLOTS
+export const CACHE_STEP_SLOTS = 44; // address of u32 first slots, one for each ordinal of a server label; 0 = not counted
 
 export const RECORDS_STEP_STORE = 8;
 export const RECORDS_STEP_ZONES = 12; // zone list; longest match

@@ -80,6 +80,7 @@ export interface Engine {
   ownerFind(store: number, key: number, keyBytes: number): number;
   ownerRemove(store: number, key: number, keyBytes: number): boolean;
   cacheCreate(success: number, denial: number): number;
+  cacheRelease(cache: number): void;
   cacheEntries(cache: number, kind: number): number;
 }
 

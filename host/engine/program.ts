@@ -37,6 +37,9 @@ export class BlockSteps implements BlockProgram {
     return this.steps.some((step) => step.op === layout.STEP_COUNT);
   }
 
+  /** False if no plugin of the block ever sees a query: the engine refuses. */
+  hasChain = false;
+
   /** Label of replies written below plugin prometheus; '' without it. */
   countedPlugin = '';
 
@@ -76,7 +79,11 @@ export class BlockSteps implements BlockProgram {
       out.u32(at + layout.CACHE_STEP_DENIAL_MIN, step.denialTtl[0]);
       out.u32(at + layout.CACHE_STEP_DENIAL_MAX, step.denialTtl[1]);
       out.u32(at + layout.CACHE_STEP_SERVFAIL, step.servfailSeconds);
-      out.u32(at + layout.CACHE_STEP_SLOT, step.slot);
+      const slots = out.reserve(step.slots.length * 4);
+      step.slots.forEach((slot, i) => {
+        out.u32(slots + i * 4, slot);
+      });
+      out.u32(at + layout.CACHE_STEP_SLOTS, step.slots.length === 0 ? 0 : out.address(slots));
     });
   }
 
@@ -115,6 +122,7 @@ export class BlockSteps implements BlockProgram {
   }
 
   #add(op: number, fill?: Step['fill']): void {
+    this.hasChain ||= op !== layout.STEP_PASS;
     this.steps.push(fill ? { op, plugin: this.#plugin, fill } : { op, plugin: this.#plugin });
   }
 }
@@ -237,7 +245,7 @@ function buildZones(out: Octets, listener: ProgramListener, blocks: readonly num
 /** A block without plugins has no step at all: the engine refuses. Otherwise STEP_END closes the chain. */
 function buildBlock(out: Octets, block: BlockSteps): number {
   const { steps } = block;
-  const count = block.block.plugins.length === 0 ? 0 : steps.length + 1;
+  const count = block.hasChain ? steps.length + 1 : 0;
   const at = out.reserve(layout.BLOCK_STEPS + (steps.length + 1) * layout.STEP_STRIDE);
   out.u32(at + layout.BLOCK_INDEX, block.block.index);
   out.u32(at + layout.BLOCK_STEP_COUNT, count);

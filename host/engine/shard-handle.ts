@@ -19,6 +19,9 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** Piscina derives its type from an overload of postMessage() that names options. */
+type TransferList = NonNullable<NonNullable<Parameters<Piscina['run']>[1]>['transferList']>;
+
 export class ShardHandle {
   readonly shard: number;
   /** The generation it serves, 0 = none yet. */
@@ -65,7 +68,8 @@ export class ShardHandle {
     const task: ShardTask = { ...this.#task, shard: this.shard, ledger: this.#ledger, port: port2 };
     let failure: Error | undefined;
     try {
-      await pool.run(task, { transferList: [port2], signal: abort.signal });
+      const transferList = [port2] as unknown as TransferList;
+      await pool.run(task, { transferList, signal: abort.signal });
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
     }

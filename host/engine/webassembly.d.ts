@@ -20,7 +20,7 @@ declare namespace WebAssembly {
     constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
     readonly exports: Record<string, unknown>;
   }
-  class Global {
+  class Global<_Type = number> {
     value: number;
   }
   class Memory {

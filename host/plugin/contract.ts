@@ -71,6 +71,10 @@ export interface Control {
   readonly shared?: Plain;
   /** Resolves when the server may begin to answer (bounded by the plugin itself). A rejection refuses the configuration. */
   start?(): Promise<void>;
+  /** The shards answer with this configuration; the listeners' lines are printed. */
+  serving?(): void;
+  /** A message of a shard's half: ShardServices.notifyControl(). */
+  onNotice?(message: Plain, shard: number): void;
   /** Ends watches, timers and listeners. Called when another configuration has taken over, or at exit. */
   stop?(): Promise<void>;
   /** Only plugins that have an opinion implement it (CoreDNS plugin ready). */
@@ -95,6 +99,7 @@ export interface ControlServices {
   readiness(): ReadonlyMap<string, boolean>;
   /** Asks the server to re-read its Corefile; resolves with the outcome (plugin `reload`). */
   reload: ReloadService;
+  readonly shardCount: number;
   /** Shared 32-bit words for process-wide limits and flags (use Atomics); the same array as ShardServices.words. */
   readonly words: Int32Array;
   /** Index of a word of its own, 0 at first; the same key gets the same word again. */

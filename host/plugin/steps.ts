@@ -97,8 +97,8 @@ export interface CacheStep {
   readonly servfailSeconds: number;
   readonly disableSuccess: readonly string[];
   readonly disableDenial: readonly string[];
-  /** First of CACHE_SLOTS counters in the slot area, see engine-as/shared/layout.ts. */
-  readonly slot: number;
+  /** First of CACHE_SLOTS counters (engine-as/shared/layout.ts) for each server label of the block, in order; [] = not counted. */
+  readonly slots: readonly number[];
 }
 
 export interface RecordsStep {

@@ -123,7 +123,7 @@ function seedMessages(): Uint8Array[] {
   for (const name of names) {
     for (const type of types) {
       const query = { type: 'query', id: 0x1234, flags: 0x100, questions: [{ name, type, class: 'IN' }] } as const;
-      messages.push(dnsPacket.encode(query as dnsPacket.Packet));
+      messages.push(dnsPacket.encode(query as unknown as dnsPacket.Packet));
       const opt = {
         type: 'OPT',
         name: '.',

@@ -10,10 +10,10 @@ import * as layout from '../../engine-as/shared/layout.ts';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 const ENTRY = `
-export { parseQuery, setArea } from '../../engine-as/wire/query';
+export { nameHash, parseQuery, setArea } from '../../engine-as/wire/query';
 export { imageFromMessage } from '../../engine-as/answer/image';
 export { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from '../../engine-as/answer/emit';
-export { cacheCreate, cacheEntries } from '../../engine-as/cache/table';
+export { cacheCreate, cacheEntries, keyOf, setOf } from '../../engine-as/cache/table';
 export { cacheLookup, hitKind, hitTtl } from '../../engine-as/cache/lookup';
 export { cacheDrop, cacheStore } from '../../engine-as/cache/insert';
 `;
@@ -30,11 +30,14 @@ interface Exports {
   cacheLookup(step: number): number;
   cacheStore(step: number): number;
   cacheDrop(step: number): void;
-  readonly emittedFlags: WebAssembly.Global<'i32'>;
-  readonly emittedPlainBytes: WebAssembly.Global<'i32'>;
-  readonly emittedRcode: WebAssembly.Global<'i32'>;
-  readonly hitKind: WebAssembly.Global<'i32'>;
-  readonly hitTtl: WebAssembly.Global<'i32'>;
+  keyOf(nameHash: number, type: number, bits: number): bigint;
+  setOf(table: number, key: bigint): number;
+  readonly nameHash: WebAssembly.Global;
+  readonly emittedFlags: WebAssembly.Global;
+  readonly emittedPlainBytes: WebAssembly.Global;
+  readonly emittedRcode: WebAssembly.Global;
+  readonly hitKind: WebAssembly.Global;
+  readonly hitTtl: WebAssembly.Global;
 }
 
 export const PARSED = 0x100;
@@ -201,7 +204,8 @@ export class TestEngine {
     set(layout.CACHE_STEP_DENIAL_MIN, denialMin);
     set(layout.CACHE_STEP_DENIAL_MAX, denialMax);
     set(layout.CACHE_STEP_SERVFAIL, options.servfail ?? 5);
-    set(layout.CACHE_STEP_SLOT, 0);
+    set(layout.CACHE_STEP_SLOTS, at + layout.STEP_STRIDE);
+    view.setUint32(at + layout.STEP_STRIDE, 0, true);
     set(layout.CACHE_STEP_DISABLE_SUCCESS, this.zoneList(at + 1024, options.disableSuccess ?? []));
     set(layout.CACHE_STEP_DISABLE_DENIAL, this.zoneList(at + 4096, options.disableDenial ?? []));
     return at;

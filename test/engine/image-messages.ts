@@ -19,6 +19,8 @@ export interface Reply {
   readonly flags: number;
   readonly question: string;
   readonly type: number;
+  /** Class of the question, IN if left out. */
+  readonly class?: number;
   readonly sections: readonly [readonly Rr[], readonly Rr[], readonly Rr[]];
   /** Raw OPT appended to the additional section. */
   readonly opt?: readonly number[];
@@ -73,10 +75,21 @@ export function composeReply(reply: Reply, mode: 'none' | 'standard' | 'all', id
   if (reply.opt) counts[2] = (counts[2] ?? 0) + 1;
   composer.octets.push(...u16(id), ...u16(reply.flags), 0, 1, ...counts.flatMap(u16));
   composer.name(reply.question, true);
-  composer.octets.push(...u16(reply.type), 0, 1);
+  composer.octets.push(...u16(reply.type), ...u16(reply.class ?? 1));
   for (const section of reply.sections) for (const rr of section) composer.record(rr, mode === 'all');
   if (reply.opt) composer.octets.push(...reply.opt);
   return Uint8Array.from(composer.octets);
+}
+
+/** A reply to an A question of class IN. */
+export function replyOf(
+  question: string,
+  answers: readonly Rr[],
+  authority: readonly Rr[] = [],
+  additional: readonly Rr[] = [],
+  flags = 0x8180,
+): Reply {
+  return { flags, question, type: 1, sections: [answers, authority, additional] };
 }
 
 export const a = (name: string, ttl: number, ...address: number[]): Rr => ({
@@ -245,92 +258,10 @@ export function truncateModel(reply: Reply, limit: number, optBytes: number): { 
   return { counts, truncated: counts.some((count, index) => count < (full[index] ?? 0)) };
 }
 
-// ------------------------------------------------------------------------------------------------ strict reader
-
-const SHAPES: Record<number, readonly ['fixed' | 'strings', number, number, boolean]> = {
-  1: ['fixed', 4, 0, false], 28: ['fixed', 16, 0, false], 5: ['fixed', 0, 1, true], 2: ['fixed', 0, 1, true],
-  12: ['fixed', 0, 1, true], 15: ['fixed', 2, 1, true], 6: ['fixed', 0, 2, true], 33: ['fixed', 6, 1, false],
-  39: ['fixed', 0, 1, false], 17: ['fixed', 0, 2, false], 18: ['fixed', 2, 1, false], 46: ['fixed', 18, 1, false],
-  47: ['fixed', 0, 1, false], 35: ['strings', 4, 1, false], 64: ['fixed', 2, 1, false], 65: ['fixed', 2, 1, false],
-};
-
+/** What parseReply() of image-reader.ts returns. */
 export interface Parsed {
   readonly flags: number;
   readonly question: string;
   readonly sections: readonly Rr[][];
   readonly opt: readonly number[] | undefined;
-}
-
-/** Parses every octet of a message and throws at anything odd: forward pointers, pointers in rdata that has none. */
-export function parseReply(octets: Uint8Array): Parsed {
-  const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
-  let at = 12;
-  function name(mayPoint: boolean): string {
-    let text = '';
-    let p = at;
-    let after = 0;
-    for (;;) {
-      const octet = view.getUint8(p);
-      if (octet >= 192) {
-        if (!mayPoint) throw new Error('pointer in a name that must not be compressed');
-        const target = view.getUint16(p) & 0x3fff;
-        if (target >= p || target < 12) throw new Error('pointer does not lead backwards');
-        after ||= p + 2;
-        p = target;
-      } else if (octet === 0) {
-        at = after || p + 1;
-        return text || '.';
-      } else {
-        if (octet > 63) throw new Error('label type');
-        text += `${Buffer.from(octets.slice(p + 1, p + 1 + octet)).toString('latin1')}.`;
-        p += octet + 1;
-      }
-    }
-  }
-  function take(bytes: number): number[] {
-    if (at + bytes > octets.length) throw new Error('cut');
-    at += bytes;
-    return [...octets.slice(at - bytes, at)];
-  }
-  function rdata(type: number, end: number): Part[] {
-    const shape = SHAPES[type];
-    if (!shape || at === end) return [take(end - at)];
-    const [form, fixed, names, pointer] = shape;
-    const head = take(fixed);
-    if (form === 'strings') for (let i = 0; i < 3; i++) head.push(...take((octets[at] ?? 0) + 1));
-    const parts: Part[] = head.length ? [head] : [];
-    for (let i = 0; i < names; i++) parts.push({ name: name(pointer), pointer });
-    if (at > end) throw new Error('name passes the rdata');
-    if (at < end) parts.push(take(end - at));
-    return parts;
-  }
-  const question = name(false);
-  at += 4;
-  let opt: number[] | undefined;
-  const sections = [6, 8, 10].map((offset) => {
-    const records: Rr[] = [];
-    for (let i = 0; i < view.getUint16(offset); i++) {
-      const start = at;
-      const owner = name(true);
-      const [type, cls, ttl, bytes] = [view.getUint16(at), view.getUint16(at + 2), view.getUint32(at + 4), view.getUint16(at + 8)];
-      at += 10;
-      const end = at + bytes;
-      if (type === 41) {
-        at = end;
-        opt = [...octets.slice(start, end)];
-      } else records.push({ name: owner, type, class: cls, ttl, rdata: rdata(type, end) });
-      if (at !== end) throw new Error('rdata length');
-    }
-    return records;
-  });
-  if (at !== octets.length) throw new Error('octets behind the last RR');
-  return { flags: view.getUint16(2), question, sections, opt };
-}
-
-/** The RR with empty parts dropped, names in lower case: two RRs mean the same if these agree. */
-export function meaning(rr: Rr): string {
-  const parts = rr.rdata
-    .filter((part) => 'name' in part || part.length)
-    .map((part) => ('name' in part ? part.name.toLowerCase() : Buffer.from(part).toString('hex')));
-  return JSON.stringify([rr.name.toLowerCase(), rr.type, rr.class, rr.ttl, parts]);
 }

@@ -38,7 +38,7 @@ export function cacheStep(address: number, more: Partial<CacheStep> = {}): Cache
     servfailSeconds: 5,
     disableSuccess: ['cluster.local.'],
     disableDenial: ['cluster.local.'],
-    slot: layout.SLOT_NONE,
+    slots: [],
     ...more,
   };
 }

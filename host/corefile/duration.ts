@@ -1,0 +1,48 @@
+// Durations as Go writes them (time.ParseDuration): `300ms`, `1.5h`, `2h45m`, `-1s`, `0`.
+
+const UNIT_NS: ReadonlyMap<string, bigint> = new Map([
+  ['ns', 1n],
+  ['us', 1_000n],
+  ['µs', 1_000n], // U+00B5, micro sign
+  ['μs', 1_000n], // U+03BC, Greek mu
+  ['ms', 1_000_000n],
+  ['s', 1_000_000_000n],
+  ['m', 60_000_000_000n],
+  ['h', 3_600_000_000_000n],
+]);
+
+const INT64_MAX = 2n ** 63n - 1n;
+
+/** A text that is no duration; the message is Go's. */
+export class DurationError extends Error {
+  override name = 'DurationError';
+}
+
+/** Milliseconds, exact to the nanosecond as far as a double goes. Throws DurationError. */
+export function parseDurationMs(text: string): number {
+  const unsigned = /^[-+]/.test(text) ? text.slice(1) : text;
+  const isNegative = text.startsWith('-');
+  if (unsigned === '0') return 0;
+  if (unsigned === '') throw invalid(text);
+  let ns = 0n;
+  let rest = unsigned;
+  while (rest !== '') {
+    const part = /^(\d*)(?:\.(\d*))?([^.\d]*)/.exec(rest)!;
+    const [whole, , fraction, unit] = [part[0], part[1], part[2] ?? '', part[3]!];
+    if (part[1] === '' && fraction === '') throw invalid(text);
+    if (unit === '') throw new DurationError(`time: missing unit in duration "${text}"`);
+    const unitNs = UNIT_NS.get(unit);
+    if (unitNs === undefined) throw new DurationError(`time: unknown unit "${unit}" in duration "${text}"`);
+    ns += BigInt(part[1]!.slice(0, 30) || '0') * unitNs;
+    // Digits beyond a nanosecond of the largest unit change nothing.
+    if (fraction !== '') ns += (BigInt(fraction.slice(0, 18)) * unitNs) / 10n ** BigInt(Math.min(18, fraction.length));
+    if (ns > INT64_MAX + (isNegative ? 1n : 0n)) throw invalid(text);
+    rest = rest.slice(whole.length);
+  }
+  const ms = Number(ns) / 1e6;
+  return isNegative ? -ms : ms;
+}
+
+function invalid(text: string): DurationError {
+  return new DurationError(`time: invalid duration "${text}"`);
+}

@@ -1,0 +1,118 @@
+// From a Corefile's text to server blocks whose directives can be handed to their plugins.
+
+import { UserError } from '../errors.ts';
+import { COREDNS_DIRECTIVES } from './directives.ts';
+import type { Environment } from './environment.ts';
+import { hashOf } from './hash.ts';
+import { type BlockKey, parseKey, refuseOverlaps } from './keys.ts';
+import { type ParsedBlock, parseCorefile } from './parser.ts';
+import { DirectiveReader } from './reader.ts';
+import { type CorefileSource, defaultText } from './source.ts';
+import { parsingError, type Token } from './token.ts';
+
+export interface LoadedCorefile {
+  readonly file: string;
+  readonly blocks: readonly LoadedBlock[];
+  /** SHA-512 (hex) over words and lines. */
+  readonly hash: string;
+  /** To be logged as `[WARNING]` lines. */
+  readonly warnings: readonly string[];
+}
+
+export interface LoadedBlock {
+  /** In file order; a CIDR address gives several. At least one. */
+  readonly keys: readonly BlockKey[];
+  /** Zones of all keys, without repetition. */
+  readonly zones: readonly string[];
+  /** One entry a word, in the order of first occurrences. */
+  readonly directives: readonly LoadedDirective[];
+  readonly file: string;
+  /** Line of the first address. */
+  readonly line: number;
+}
+
+export interface LoadedDirective {
+  readonly name: string;
+  readonly reader: DirectiveReader;
+  /** Place of the first occurrence. */
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface LoadOptions {
+  /** Words of the directives this server has. */
+  readonly knownDirectives: readonly string[];
+  /** Port of addresses without one. */
+  readonly defaultPort: number;
+  /** Usually process.env. */
+  readonly environment: Environment;
+}
+
+/** Reads and parses. Throws UserError when the file cannot be read and CorefileError when it is wrong. */
+export function loadCorefile(source: CorefileSource, options: LoadOptions): LoadedCorefile {
+  const { blocks: parsed, warnings } = parseSource(source, options);
+  const blocks = parsed.map((block) => loadBlock(block, options.defaultPort));
+  refuseRepeatedKeys(blocks);
+  return { file: source.file, blocks, hash: hashOf(parsed), warnings };
+}
+
+/**
+ * Hash of the text as it is now, for polling; undefined when it cannot be read or its structure is broken. A directive
+ * that does not exist changes the hash like any other change: applying it then says what is wrong.
+ */
+export function readCorefileHash(
+  source: CorefileSource,
+  options: Pick<LoadOptions, 'environment' | 'defaultPort'>,
+): string | undefined {
+  try {
+    return hashOf(parseSource(source, options).blocks);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+function parseSource(
+  source: CorefileSource,
+  options: Pick<LoadOptions, 'environment' | 'defaultPort'> & Partial<LoadOptions>,
+): ReturnType<typeof parseCorefile> {
+  const { environment, knownDirectives } = options;
+  const parseOptions =
+    knownDirectives === undefined
+      ? { environment }
+      : { environment, checkDirective: (name: string, at: Token) => refuseUnknown(name, at, knownDirectives) };
+  const parsed = parseCorefile(source.read(), source.file, parseOptions);
+  if (parsed.blocks.length > 0) return parsed;
+  // Nothing but comments, white space and snippets: the built-in configuration serves.
+  const builtIn = parseCorefile(defaultText(options.defaultPort), source.file, { environment });
+  return { blocks: builtIn.blocks, warnings: parsed.warnings };
+}
+
+function refuseUnknown(name: string, at: Token, known: readonly string[]): void {
+  if (known.includes(name)) return;
+  if (COREDNS_DIRECTIVES.includes(name)) throw parsingError(at, `plugin/${name} is not supported yet`);
+  throw parsingError(at, `Unknown directive '${name}'`);
+}
+
+function loadBlock(block: ParsedBlock, defaultPort: number): LoadedBlock {
+  const keys = block.keys.flatMap((token) => parseKey(token, defaultPort));
+  const zones = [...new Set(keys.map((key) => key.zone))];
+  const occurrences = new Map<string, (readonly Token[])[]>();
+  for (const directive of block.directives) {
+    const known = occurrences.get(directive.name) ?? [];
+    occurrences.set(directive.name, known);
+    known.push(directive.tokens);
+  }
+  const directives = [...occurrences].map(([name, tokens]) => {
+    const first = tokens[0]![0]!;
+    return { name, reader: new DirectiveReader(name, { zones }, tokens), file: first.file, line: first.line };
+  });
+  const first = block.keys[0]!;
+  return { keys, zones, directives, file: first.file, line: first.line };
+}
+
+/** Blocks with `bind` are left to whoever resolves their addresses. */
+function refuseRepeatedKeys(blocks: readonly LoadedBlock[]): void {
+  const unbound = blocks.filter((block) => !block.directives.some(({ name }) => name === 'bind' || name === 'view'));
+  refuseOverlaps(unbound.flatMap((block) => block.keys.map((key) => ({ key, address: '' }))));
+}

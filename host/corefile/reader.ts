@@ -1,0 +1,192 @@
+// What a plugin's parse() may ask about its directive in one server block. Every error it makes reads
+// `plugin/NAME: FILE:LINE - Error during parsing: TEXT` and knows file, line and word.
+//
+//   parse(reader) {
+//     const line = reader.once();
+//     const zones = reader.zones(line.args);
+//     let ttlSeconds = 30;
+//     reader.properties(line, {
+//       ttl: (property) => {
+//         ttlSeconds = reader.integer(reader.argument(property));
+//       },
+//     });
+//     return { zones, ttlSeconds };
+//   }
+
+import { CorefileError } from '../errors.ts';
+import { DurationError, parseDurationMs } from './duration.ts';
+import { EndpointError, portNumber, splitEndpoint } from './endpoint.ts';
+import { ipAddressOf, zonesOfArgument } from './keys.ts';
+import { groupLines, type Line } from './line.ts';
+import { parsingError, placeOf, type Token } from './token.ts';
+
+export type { Line, Token };
+
+export interface IpEndpoint {
+  /** An IP address, without brackets; a zone identifier (`%eth0`) is kept. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One small function for each property's word. */
+export type PropertyTable = Readonly<Record<string, (property: Line) => void>>;
+
+/** What the reader knows about its server block. */
+export interface ReaderBlock {
+  /** Zones of the block's keys, lower-case and fully qualified. */
+  readonly zones: readonly string[];
+}
+
+export class DirectiveReader {
+  readonly name: string;
+  /** Zones of the server block. */
+  readonly blockZones: readonly string[];
+  /** All occurrences of the directive in the block, in file order; at least one. */
+  readonly occurrences: readonly Line[];
+
+  constructor(name: string, block: ReaderBlock, occurrences: readonly (readonly Token[])[]) {
+    this.name = name;
+    this.blockZones = block.zones;
+    this.occurrences = occurrences.map((tokens) => groupLines(tokens, (at, text) => this.error(at, text)));
+  }
+
+  /** The only occurrence. Throws when there is another one. */
+  once(): Line {
+    const second = this.occurrences[1];
+    if (second !== undefined) throw this.error(second.word, 'this plugin can only be used once per Server Block');
+    return this.occurrences[0]!;
+  }
+
+  // ------------------------------------------------------------------------------------------------------- errors
+
+  /** `plugin/NAME: FILE:LINE - Error during parsing: TEXT`; the text should repeat the word. */
+  error(at: Token, text: string): CorefileError {
+    return new CorefileError(`plugin/${this.name}: ${parsingError(at, text).message}`, placeOf(at));
+  }
+
+  /** `Wrong argument count or unexpected line ending after 'WORD'` */
+  argumentError(at: Token): CorefileError {
+    return this.error(at, `Wrong argument count or unexpected line ending after '${at.text}'`);
+  }
+
+  /** `unknown property 'WORD'` */
+  unknownProperty(at: Token): CorefileError {
+    return this.error(at, `unknown property '${at.text}'`);
+  }
+
+  /** For options that CoreDNS has and this server does not have yet. */
+  notSupported(at: Token): CorefileError {
+    return this.error(at, `'${at.text}' is not supported yet`);
+  }
+
+  // -------------------------------------------------------------------------------------------------------- lines
+
+  /** The line's arguments, between `min` and `max` of them. Throws argumentError() at the word that is wrong. */
+  arguments(line: Line, min: number, max = Number.POSITIVE_INFINITY): readonly Token[] {
+    if (line.args.length < min) throw this.argumentError(line.args.at(-1) ?? line.word);
+    if (line.args.length > max) throw this.argumentError(line.args[max]!);
+    return line.args;
+  }
+
+  /** The line's only argument. */
+  argument(line: Line): Token {
+    return this.arguments(line, 1, 1)[0]!;
+  }
+
+  /** Calls the table's function for each property of the line's block. Throws unknownProperty(). */
+  properties(line: Line, table: PropertyTable): void {
+    for (const property of line.properties) {
+      const read = Object.hasOwn(table, property.word.text) ? table[property.word.text] : undefined;
+      if (read === undefined) throw this.unknownProperty(property.word);
+      read(property);
+    }
+  }
+
+  /** Throws when the line opens a block with anything in it. */
+  noProperties(line: Line): void {
+    this.properties(line, {});
+  }
+
+  // ------------------------------------------------------------------------------------------------------- values
+
+  /** Go's duration: `300ms`, `1.5h`, `2h45m`; may be negative. Throws with Go's words: `time: missing unit in ...`. */
+  durationMs(token: Token): number {
+    try {
+      return parseDurationMs(token.text);
+    } catch (error) {
+      if (error instanceof DurationError) throw this.error(token, error.message);
+      throw error;
+    }
+  }
+
+  /** A decimal integer, perhaps signed. Throws with Go's words: `strconv.Atoi: parsing "x": invalid syntax`. */
+  integer(token: Token): number {
+    const value = this.maybeInteger(token);
+    if (value === undefined)
+      throw this.error(token, `strconv.Atoi: parsing ${JSON.stringify(token.text)}: invalid syntax`);
+    if (!Number.isSafeInteger(value)) {
+      throw this.error(token, `strconv.Atoi: parsing ${JSON.stringify(token.text)}: value out of range`);
+    }
+    return value;
+  }
+
+  /** The same, but undefined for a word that is no integer at all. */
+  maybeInteger(token: Token): number | undefined {
+    return /^[-+]?\d+$/.test(token.text) ? Number(token.text) : undefined;
+  }
+
+  /**
+   * `ADDRESS[:PORT]` with an IP address, IPv6 with or without brackets. Throws with CoreDNS's words:
+   * ``must specify an IP address: `x'``.
+   */
+  ipEndpoint(token: Token, defaultPort: number): IpEndpoint {
+    if (ipAddressOf(token.text) !== undefined) return { address: token.text, port: defaultPort };
+    const unbracketed = /^\[([^\]]*)\]$/.exec(token.text)?.[1];
+    if (unbracketed !== undefined && ipAddressOf(unbracketed) !== undefined) {
+      return { address: unbracketed, port: defaultPort };
+    }
+    const endpoint = this.#endpointOrUndefined(token);
+    if (endpoint === undefined || ipAddressOf(endpoint.address) === undefined) {
+      throw this.error(token, `must specify an IP address: \`${endpoint?.address ?? token.text}'`);
+    }
+    return { address: endpoint.address, port: this.#port(token, endpoint.port || String(defaultPort)) };
+  }
+
+  /**
+   * The address of a listener, `ADDRESS:PORT` or `:PORT` (all addresses, ''). Throws with Go's words:
+   * `address x: missing port in address`.
+   */
+  listenAddress(token: Token): { address: string; port: number } {
+    try {
+      const { address, port } = splitEndpoint(token.text);
+      return { address, port: this.#port(token, port || '0') };
+    } catch (error) {
+      if (error instanceof EndpointError) throw this.error(token, error.message);
+      throw error;
+    }
+  }
+
+  /**
+   * Zones of `[ZONES...]` arguments: the block's when there are none; CIDR is expanded, words that are no zone are
+   * skipped as CoreDNS does.
+   */
+  zones(args: readonly Token[]): readonly string[] {
+    if (args.length === 0) return this.blockZones;
+    return args.flatMap((token) => zonesOfArgument(token.text) ?? []);
+  }
+
+  #endpointOrUndefined(token: Token): { address: string; port: string } | undefined {
+    try {
+      return splitEndpoint(token.text);
+    } catch (error) {
+      if (error instanceof EndpointError) return undefined;
+      throw error;
+    }
+  }
+
+  #port(token: Token, text: string): number {
+    const port = portNumber(text);
+    if (port === undefined) throw this.error(token, `address ${token.text}: invalid port`);
+    return port;
+  }
+}

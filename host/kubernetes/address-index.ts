@@ -1,0 +1,106 @@
+// Which objects hold an address: a hash table of numbers, because a Map of 150,000 addresses would take more memory
+// than everything else the main thread keeps. It maps a hash to holders; the caller looks whether a holder really has
+// the address.
+//
+//   hashes   u32 per cell: hash of the address
+//   holders  i32 per cell: FREE, REMOVED, or the holder's number
+//
+// Linear probing; at most half of the cells are in use, removed ones included.
+
+const FREE = 0;
+const REMOVED = -1;
+const CELLS_MIN = 64;
+
+export class AddressIndex<T extends object> {
+  #hashes = new Uint32Array(CELLS_MIN);
+  #holders = new Int32Array(CELLS_MIN);
+  #used = 0;
+  #live = 0;
+  /** Holder by number; number 0 is nobody. */
+  readonly #objects: (T | undefined)[] = [undefined];
+  readonly #numbers: number[] = [];
+  /** Random for each process, so that nobody can choose addresses that fall together. */
+  readonly #seed = Math.floor(Math.random() * 0x1_0000_0000);
+
+  /** Gives `holder` a number; a later holder may take its place by replace(). */
+  join(holder: T): number {
+    const number = this.#numbers.pop() ?? this.#objects.length;
+    this.#objects[number] = holder;
+    return number;
+  }
+
+  replace(number: number, holder: T): void {
+    this.#objects[number] = holder;
+  }
+
+  /** Its addresses must have been removed before. */
+  leave(number: number): void {
+    this.#objects[number] = undefined;
+    this.#numbers.push(number);
+  }
+
+  add(address: string, number: number): void {
+    if (2 * (this.#used + 1) > this.#hashes.length) this.#rebuild();
+    const hash = this.#hash(address);
+    const mask = this.#hashes.length - 1;
+    let at = hash & mask;
+    // Bounds: at least half of the cells are free.
+    while (this.#holders[at]! > 0) at = (at + 1) & mask;
+    if (this.#holders[at] === FREE) this.#used++;
+    this.#hashes[at] = hash;
+    this.#holders[at] = number;
+    this.#live++;
+  }
+
+  /** Takes back one add() of the same arguments. */
+  remove(address: string, number: number): void {
+    const hash = this.#hash(address);
+    const mask = this.#hashes.length - 1;
+    for (let at = hash & mask; this.#holders[at] !== FREE; at = (at + 1) & mask) {
+      if (this.#hashes[at] === hash && this.#holders[at] === number) {
+        this.#holders[at] = REMOVED;
+        this.#live--;
+        return;
+      }
+    }
+  }
+
+  /** Holders that may have the address, each once. */
+  candidates(address: string): Set<T> {
+    const found = new Set<T>();
+    const hash = this.#hash(address);
+    const mask = this.#hashes.length - 1;
+    for (let at = hash & mask; this.#holders[at] !== FREE; at = (at + 1) & mask) {
+      const number = this.#holders[at]!;
+      const holder = number > 0 && this.#hashes[at] === hash ? this.#objects[number] : undefined;
+      if (holder !== undefined) found.add(holder);
+    }
+    return found;
+  }
+
+  #rebuild(): void {
+    const hashes = this.#hashes;
+    const holders = this.#holders;
+    let cells = CELLS_MIN;
+    while (cells < 4 * (this.#live + 1)) cells *= 2;
+    this.#hashes = new Uint32Array(cells);
+    this.#holders = new Int32Array(cells);
+    this.#used = this.#live;
+    for (let from = 0; from < hashes.length; from++) {
+      if (holders[from]! <= 0) continue;
+      let at = hashes[from]! & (cells - 1);
+      while (this.#holders[at]! > 0) at = (at + 1) & (cells - 1);
+      this.#hashes[at] = hashes[from]!;
+      this.#holders[at] = holders[from]!;
+    }
+  }
+
+  /** FNV-1a over the octets, then a mixer: neighbours of one subnet must not stand side by side. */
+  #hash(address: string): number {
+    let hash = this.#seed;
+    for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return (hash ^ (hash >>> 16)) >>> 0;
+  }
+}

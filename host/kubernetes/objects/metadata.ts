@@ -1,0 +1,91 @@
+// The few words of an object's metadata that matter, from protobuf and from JSON
+// (k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto, message ObjectMeta).
+
+import type { ProtobufReader } from '../protobuf.ts';
+import { field, text } from './json.ts';
+
+export interface Metadata {
+  name: string;
+  namespace: string;
+  resourceVersion: string;
+  /** deletionTimestamp is set: the object is on its way out. */
+  isTerminating: boolean;
+  /** Label kubernetes.io/service-name. */
+  serviceName: string;
+  /** Annotation endpoints.kubernetes.io/last-change-trigger-time. */
+  triggerTime: string;
+  /** Annotation k8s.io/initial-events-end is "true": the bookmark that ends the first load. */
+  endsInitialEvents: boolean;
+}
+
+const SERVICE_NAME = 'kubernetes.io/service-name';
+const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
+export function emptyMetadata(): Metadata {
+  return {
+    name: '',
+    namespace: '',
+    resourceVersion: '',
+    isTerminating: false,
+    serviceName: '',
+    triggerTime: '',
+    endsInitialEvents: false,
+  };
+}
+
+/** Reads the field that `reader` stands on as ObjectMeta. */
+export function readMetadata(reader: ProtobufReader, metadata: Metadata): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.is(1)) metadata.name = reader.text();
+    else if (reader.is(3)) metadata.namespace = reader.text();
+    else if (reader.is(6)) metadata.resourceVersion = reader.text();
+    else if (reader.is(9)) {
+      reader.skip();
+      metadata.isTerminating = true;
+    } else if (reader.is(11) || reader.is(12)) readMapEntry(reader, metadata);
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** One entry of labels or annotations. Their wanted keys differ, so one function serves both. */
+function readMapEntry(reader: ProtobufReader, metadata: Metadata): void {
+  const isLabel = reader.is(11);
+  const outer = reader.enter();
+  let key = '';
+  while (reader.next()) {
+    if (reader.is(1) && isWantedLength(reader)) key = reader.text();
+    else if (reader.is(2) && key !== '') setEntry(metadata, isLabel, key, reader.text());
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** Saves the string of a key that cannot be a wanted one: most labels and annotations are none of ours. */
+function isWantedLength(reader: ProtobufReader): boolean {
+  const bytes = reader.octets[reader.at];
+  return bytes === SERVICE_NAME.length || bytes === TRIGGER_TIME.length || bytes === INITIAL_EVENTS_END.length;
+}
+
+function setEntry(metadata: Metadata, isLabel: boolean, key: string, value: string): void {
+  if (isLabel && key === SERVICE_NAME) metadata.serviceName = value;
+  else if (!isLabel && key === TRIGGER_TIME) metadata.triggerTime = value;
+  else if (!isLabel && key === INITIAL_EVENTS_END) metadata.endsInitialEvents = value === 'true';
+}
+
+export function metadataOfJson(object: unknown): Metadata {
+  const source = field(object, 'metadata');
+  const labels = field(source, 'labels');
+  const annotations = field(source, 'annotations');
+  return {
+    name: text(source, 'name'),
+    namespace: text(source, 'namespace'),
+    resourceVersion: text(source, 'resourceVersion'),
+    isTerminating: text(source, 'deletionTimestamp') !== '',
+    serviceName: text(labels, SERVICE_NAME),
+    triggerTime: text(annotations, TRIGGER_TIME),
+    endsInitialEvents: text(annotations, INITIAL_EVENTS_END) === 'true',
+  };
+}

@@ -1,0 +1,255 @@
+// Keeps a sink equal to one resource of the API, for ever.
+//
+//   no version yet ──► WatchList: one stream that begins with every object and goes on as a watch
+//        ▲      └────► paged list, then watch, where the server refuses WatchList
+//        │ 410                      │
+//        └───────── watch from the last version ◄── whatever else ends a stream: again, after a wait
+//
+// WatchList is refused with status 422, or with one ERROR event of code 500 (an etcd without RequestWatchProgress).
+
+import type { IncomingMessage } from 'node:http';
+import type { Log } from '../log.ts';
+import { Backoff, sleep, type Timing } from './backoff.ts';
+import { type ApiClient, networkText } from './client.ts';
+import { type Page, parsePage, parseStatus, type Status, type WatchEvent } from './events.ts';
+import { eventSource } from './framing.ts';
+import { MESSAGE_BYTES_MAX, PAGE_OBJECTS, STATUS_BYTES_MAX } from './limits.ts';
+import type { Named, Resource } from './objects/resources.ts';
+import { ProtocolError } from './protobuf.ts';
+import type { ObjectSink } from './sinks.ts';
+
+export interface ReflectorOptions<T extends Named> {
+  readonly client: ApiClient;
+  readonly resource: Resource<T>;
+  readonly sink: ObjectSink<T>;
+  /** Called when a batch of changes has gone into the sink. */
+  readonly onBatch: () => void;
+  readonly log: Log;
+  readonly timing: Timing;
+}
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const ACCEPT_WATCH = `${PROTOBUF};stream=watch, application/json;stream=watch`;
+const ACCEPT_LIST = `${PROTOBUF}, application/json`;
+
+/** The server ends a watch after this many seconds; spread, so that replicas do not come back together. */
+const WATCH_SECONDS: readonly [min: number, max: number] = [300, 600];
+
+/** A watch that the server ends sooner counts as a failure: without a wait the next one would follow at once. */
+const SHORT_WATCH_MS = 1000;
+
+/** How one list or one stream came to its end. */
+type Ending =
+  | { readonly kind: 'listed' }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'refused'; readonly status: Status; readonly isEvent: boolean }
+  | { readonly kind: 'broken'; readonly text: string; readonly isNetwork: boolean };
+
+export class Reflector<T extends Named> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #stopping = new AbortController();
+  readonly #backoff: Backoff;
+  #running: Promise<void> | undefined;
+  /** Version from which a watch can go on; undefined: a list is needed. */
+  #version: string | undefined;
+  #usesWatchList = true;
+  #isSynced: boolean = false;
+  /** Since when nothing has come through, and what was logged about it. */
+  #outage: { readonly since: number; text: string } | undefined;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.timing);
+  }
+
+  /** A whole list has arrived once. Stays true. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const wasLoading = this.#version === undefined;
+      const startedAt = performance.now();
+      const ending = await this.#session();
+      if (signal.aborted) return;
+      await sleep(this.#waitMs(ending, wasLoading, performance.now() - startedAt), signal);
+    }
+  }
+
+  async #session(): Promise<Ending> {
+    try {
+      return await (this.#version === undefined && !this.#usesWatchList ? this.#list() : this.#watch());
+    } catch (error) {
+      if (error instanceof ProtocolError) return { kind: 'broken', text: error.message, isNetwork: false };
+      return { kind: 'broken', text: networkText(error), isNetwork: true };
+    }
+  }
+
+  /** Draws the conclusions from an ending; returns the milliseconds to wait. */
+  #waitMs(ending: Ending, wasLoading: boolean, lastedMs: number): number {
+    const hasLoaded = wasLoading && this.#version !== undefined;
+    if (hasLoaded || lastedMs >= this.#options.timing.healthyMs) this.#backoff.reset();
+    if (ending.kind === 'listed') return 0;
+    if (ending.kind === 'closed' && lastedMs >= SHORT_WATCH_MS && (hasLoaded || !wasLoading)) return 0;
+    if (wasLoading && !hasLoaded && this.#usesWatchList && isWatchListRefused(ending)) {
+      this.#usesWatchList = false;
+      if (ending.kind === 'refused') return 0;
+    }
+    if (ending.kind === 'refused' && ending.status.code === 410) this.#version = undefined;
+    else this.#report(ending, wasLoading);
+    return this.#backoff.next();
+  }
+
+  async #watch(): Promise<Ending> {
+    const { client, resource, sink, onBatch } = this.#options;
+    const response = await client.open(this.#watchTarget(), ACCEPT_WATCH, this.#stopping.signal);
+    if (response.statusCode !== 200) return this.#refusal(response);
+    if (this.#version === undefined) sink.begin();
+    const source = eventSource(isProtobuf(response), resource, MESSAGE_BYTES_MAX);
+    let refused: Status | undefined;
+    await this.#read(response, (chunk) => {
+      source.push(chunk, (event) => {
+        refused ??= this.#apply(event);
+      });
+      onBatch();
+      return refused === undefined;
+    });
+    if (refused !== undefined) return { kind: 'refused', status: refused, isEvent: true };
+    source.end();
+    return { kind: 'closed' };
+  }
+
+  /** Returns the status of an ERROR event. */
+  #apply(event: WatchEvent<T>): Status | undefined {
+    const { sink } = this.#options;
+    this.#outage = undefined;
+    if (event.type === 'error') return event.status;
+    if (event.type === 'bookmark') {
+      if (event.endsInitialEvents && this.#version === undefined) this.#endList(event.version);
+    } else if (event.type === 'put') sink.put(event.object);
+    else sink.remove(event.object);
+    // Until the first load is whole, no version in it is one to go on from.
+    if (this.#version !== undefined && event.version !== '') this.#version = event.version;
+    return undefined;
+  }
+
+  async #list(): Promise<Ending> {
+    const { resource, sink, onBatch } = this.#options;
+    sink.begin();
+    for (let next: string | undefined = ''; next !== undefined; ) {
+      const page: Page<T> | Ending = await this.#page(next);
+      if ('kind' in page) return page;
+      this.#outage = undefined;
+      for (const object of page.objects) sink.put(object);
+      if (page.next === '') this.#endList(page.version);
+      onBatch();
+      next = page.next === '' ? undefined : page.next;
+    }
+    this.#options.log.debug(`listed ${resource.goType}`);
+    return { kind: 'listed' };
+  }
+
+  async #page(next: string): Promise<Page<T> | Ending> {
+    const { client, resource } = this.#options;
+    const query = [resource.selector, `limit=${PAGE_OBJECTS}`, next && `continue=${encodeURIComponent(next)}`];
+    const startedAt = performance.now();
+    const target = `${resource.path}?${query.filter((part) => part !== '').join('&')}`;
+    const response = await client.open(target, ACCEPT_LIST, this.#stopping.signal);
+    if (response.statusCode !== 200) return this.#refusal(response);
+    const octets = await this.#body(response, MESSAGE_BYTES_MAX);
+    client.observer.listed((performance.now() - startedAt) / 1000, client.host);
+    return parsePage(octets, isProtobuf(response), resource);
+  }
+
+  #endList(version: string): void {
+    this.#options.sink.end();
+    this.#version = version;
+    this.#isSynced = true;
+  }
+
+  #watchTarget(): string {
+    const { resource, timing } = this.#options;
+    const [min, max] = WATCH_SECONDS;
+    const seconds = Math.round(min + timing.random() * (max - min));
+    const start =
+      this.#version === undefined
+        ? 'resourceVersionMatch=NotOlderThan&sendInitialEvents=true'
+        : `resourceVersion=${encodeURIComponent(this.#version)}`;
+    const query = [resource.selector, 'allowWatchBookmarks=true', start, `timeoutSeconds=${seconds}`, 'watch=true'];
+    return `${resource.path}?${query.filter((part) => part !== '').join('&')}`;
+  }
+
+  async #refusal(response: IncomingMessage): Promise<Ending> {
+    const body = await this.#body(response, STATUS_BYTES_MAX);
+    const status = parseStatus(body, isProtobuf(response), response.statusCode ?? 0);
+    return { kind: 'refused', status, isEvent: false };
+  }
+
+  async #body(response: IncomingMessage, bytesMax: number): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    await this.#read(response, (chunk) => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) throw new ProtocolError(`a response is larger than ${bytesMax} octets`);
+      chunks.push(chunk);
+      return true;
+    });
+    return Buffer.concat(chunks);
+  }
+
+  /** Reads until the end, or until `take` returns false. Rejects on a broken or silent stream. */
+  async #read(response: IncomingMessage, take: (chunk: Buffer) => boolean): Promise<void> {
+    const { stallMs } = this.#options.timing;
+    const stalled = () => response.destroy(new ProtocolError(`nothing received for ${stallMs / 1000} s`));
+    const timer = setTimeout(stalled, stallMs);
+    try {
+      // Leaving the loop, by return or by a throw, destroys the response and its connection.
+      for await (const chunk of response) {
+        timer.refresh();
+        if (!take(chunk as Buffer)) return;
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A refusal and garbage are told each time; a network failure once, when it has lasted for a while. */
+  #report(ending: Ending, wasLoading: boolean): void {
+    if (ending.kind === 'listed' || ending.kind === 'closed') return;
+    const { log, resource, client, timing } = this.#options;
+    const head = `Failed to watch: failed to ${wasLoading ? 'list' : 'watch'} ${resource.goType}`;
+    if (ending.kind === 'refused') log.error(`${head}: ${refusalText(ending.status)}`);
+    else if (!ending.isNetwork) log.error(`${head}: ${ending.text}`);
+    else {
+      this.#outage ??= { since: performance.now(), text: '' };
+      if (performance.now() - this.#outage.since < timing.quietMs || this.#outage.text === ending.text) return;
+      this.#outage.text = ending.text;
+      log.error(`${head}: ${client.host}: ${ending.text}`);
+    }
+  }
+}
+
+/** A server that does not know WatchList may also answer it with a plain watch, whose first load never ends. */
+function isWatchListRefused(ending: Ending): boolean {
+  if (ending.kind === 'refused') return ending.status.code === (ending.isEvent ? 500 : 422);
+  return ending.kind === 'closed' || (ending.kind === 'broken' && !ending.isNetwork);
+}
+
+function refusalText(status: Status): string {
+  return status.message || `the server answered with status ${status.code}`;
+}
+
+function isProtobuf(response: IncomingMessage): boolean {
+  return (response.headers['content-type'] ?? '').startsWith(PROTOBUF);
+}

@@ -1,0 +1,47 @@
+// The names that PTR records of an address lead to, relative to the zone. A cluster IP wins over endpoints; whether
+// the namespace or the service of an endpoint exists plays no role (CoreDNS plugin kubernetes).
+
+import { dashedLabel, includesAddress } from './addresses.ts';
+import type { ClusterModel, ServiceEntry, SliceEntry } from './model.ts';
+import { ownerKey } from './names.ts';
+
+/** Keys in name order; empty if nobody has the address. */
+export function reverseTargets(model: ClusterModel, address: string): string[] {
+  const holders = [...model.addresses.candidates(address)];
+  const services = holders
+    .filter((holder) => isServiceWith(holder, address))
+    .map((entry) => ownerKey(entry.name, entry.namespace.name, 'svc'))
+    .filter((key) => key !== undefined);
+  // Several services with one address: any of them would do, and the first by name is always the same.
+  if (services.length > 0) return services.sort(inOctetOrder).slice(0, 1);
+  const endpoints = new Set<string>();
+  for (const slice of holders.filter((holder) => isSliceWith(holder, address))) {
+    for (const key of endpointKeys(slice, address)) endpoints.add(key);
+  }
+  return [...endpoints].sort(inOctetOrder);
+}
+
+export function isSliceWith(holder: ServiceEntry | SliceEntry, address: string): holder is SliceEntry {
+  return holder.kind === 'slice' && holder.family === address.length && includesAddress(holder.addresses, address);
+}
+
+function isServiceWith(holder: ServiceEntry | SliceEntry, address: string): holder is ServiceEntry {
+  if (holder.kind !== 'service' || holder.service === undefined) return false;
+  return includesAddress(address.length === 4 ? holder.service.v4 : holder.service.v6, address);
+}
+
+function endpointKeys(slice: SliceEntry, address: string): string[] {
+  const hostnames = slice.hostnames === '' ? undefined : slice.hostnames.split('\n');
+  const keys: string[] = [];
+  for (let at = slice.addresses.indexOf(address); at >= 0; at = slice.addresses.indexOf(address, at + 1)) {
+    if (at % slice.family !== 0) continue;
+    const label = hostnames?.[at / slice.family] || dashedLabel(address);
+    const key = ownerKey(label, slice.service.name, slice.service.namespace.name, 'svc');
+    if (key !== undefined) keys.push(key);
+  }
+  return keys;
+}
+
+function inOctetOrder(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

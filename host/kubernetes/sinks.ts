@@ -1,0 +1,297 @@
+// Where the reflectors put objects: each sink turns "this object is now so" into a change of the model. A list is
+// framed by begin() and end(): what it did not show is gone. Nothing is kept twice for that; every entry remembers the
+// round of the list that saw it last.
+
+import {
+  type ClusterModel,
+  type NamespaceEntry,
+  type PodTable,
+  podTable,
+  type ServiceEntry,
+  type SliceEntry,
+  sliceEntry,
+} from './model.ts';
+import type { EndpointSlice } from './objects/endpoint-slice.ts';
+import type { Namespace } from './objects/namespace.ts';
+import type { Pod } from './objects/pod.ts';
+import type { Service } from './objects/service.ts';
+import { addressAt, endpointLabels } from './owners.ts';
+
+export interface ObjectSink<T> {
+  /** A whole list follows; it may break off, and another begin() then starts again. */
+  begin(): void;
+  put(object: T): void;
+  remove(object: T): void;
+  /** The list was whole. */
+  end(): void;
+}
+
+export class NamespaceSink implements ObjectSink<Namespace> {
+  readonly #model: ClusterModel;
+  #round = 0;
+
+  constructor(model: ClusterModel) {
+    this.#model = model;
+  }
+
+  begin(): void {
+    this.#round++;
+  }
+
+  put(object: Namespace): void {
+    const entry = this.#model.namespace(object.name);
+    entry.round = this.#round;
+    this.#setKnown(entry, true);
+  }
+
+  remove(object: Namespace): void {
+    const entry = this.#model.namespaces.get(object.name);
+    if (entry !== undefined) this.#setKnown(entry, false);
+  }
+
+  end(): void {
+    for (const entry of this.#model.namespaces.values()) {
+      if (entry.round !== this.#round) this.#setKnown(entry, false);
+    }
+  }
+
+  #setKnown(entry: NamespaceEntry, isKnown: boolean): void {
+    if (entry.isKnown === isKnown) return;
+    entry.isKnown = isKnown;
+    this.#model.changedNamespaces.add(entry);
+  }
+}
+
+export class ServiceSink implements ObjectSink<Service> {
+  readonly #model: ClusterModel;
+  #round = 0;
+
+  constructor(model: ClusterModel) {
+    this.#model = model;
+  }
+
+  begin(): void {
+    this.#round++;
+  }
+
+  put(object: Service): void {
+    const entry = this.#model.service(this.#model.namespace(object.namespace), object.name);
+    entry.round = this.#round;
+    if (entry.service === undefined || !isSameService(entry.service, object)) this.#set(entry, object);
+  }
+
+  remove(object: Service): void {
+    const entry = this.#model.namespaces.get(object.namespace)?.services.get(object.name);
+    if (entry?.service !== undefined) this.#set(entry, undefined);
+  }
+
+  end(): void {
+    for (const namespace of this.#model.namespaces.values()) {
+      for (const entry of namespace.services.values()) {
+        if (entry.service !== undefined && entry.round !== this.#round) this.#set(entry, undefined);
+      }
+    }
+  }
+
+  #set(entry: ServiceEntry, service: Service | undefined): void {
+    const model = this.#model;
+    const before = clusterIps(entry.service);
+    const after = clusterIps(service);
+    for (const address of before) model.addresses.remove(address, entry.number);
+    for (const address of after) model.addresses.add(address, entry.number);
+    for (const address of [...before, ...after]) model.changedAddresses.add(address);
+    entry.service = service;
+    model.changedServices.add(entry);
+    model.isSerialStale = true;
+  }
+}
+
+export class SliceSink implements ObjectSink<EndpointSlice> {
+  readonly #model: ClusterModel;
+  #round = 0;
+
+  constructor(model: ClusterModel) {
+    this.#model = model;
+  }
+
+  begin(): void {
+    this.#round++;
+  }
+
+  /** A slice that belongs to no service has no name in the DNS. */
+  put(object: EndpointSlice): void {
+    if (object.service === '') {
+      this.remove(object);
+      return;
+    }
+    const namespace = this.#model.namespace(object.namespace);
+    const before = namespace.slices.get(object.name);
+    const service = this.#model.service(namespace, object.service);
+    if (object.triggerTime !== '') this.#model.triggers.push({ service, triggerTime: object.triggerTime });
+    if (before !== undefined && isSameSlice(before, object)) {
+      before.round = this.#round;
+      return;
+    }
+    const number = before?.number ?? this.#model.addresses.join(service);
+    const after = sliceEntry(object, service, number, this.#round);
+    this.#model.addresses.replace(number, after);
+    namespace.slices.set(object.name, after);
+    this.#change(before, after);
+  }
+
+  remove(object: EndpointSlice): void {
+    const namespace = this.#model.namespaces.get(object.namespace);
+    const before = namespace?.slices.get(object.name);
+    if (before !== undefined) this.#remove(before);
+  }
+
+  end(): void {
+    for (const namespace of this.#model.namespaces.values()) {
+      for (const slice of namespace.slices.values()) if (slice.round !== this.#round) this.#remove(slice);
+    }
+  }
+
+  #remove(before: SliceEntry): void {
+    before.service.namespace.slices.delete(before.name);
+    this.#change(before, undefined);
+    this.#model.addresses.leave(before.number);
+  }
+
+  #change(before: SliceEntry | undefined, after: SliceEntry | undefined): void {
+    const { addresses, changedAddresses } = this.#model;
+    for (const address of addressesOf(before)) addresses.remove(address, before!.number);
+    for (const address of addressesOf(after)) addresses.add(address, after!.number);
+    if (before === undefined || after === undefined) {
+      for (const address of addressesOf(before ?? after)) changedAddresses.add(address);
+    } else {
+      for (const address of changedNames(before, after)) changedAddresses.add(address);
+    }
+    this.#model.replaceSlice(before, after);
+    this.#model.isSerialStale = true;
+  }
+}
+
+/** A pod that is ending keeps what is known of it until it is gone. */
+export class PodSink implements ObjectSink<Pod> {
+  readonly #model: ClusterModel;
+
+  constructor(model: ClusterModel) {
+    this.#model = model;
+  }
+
+  begin(): void {
+    for (const { pods } of this.#model.namespaces.values()) {
+      if (pods === undefined) continue;
+      // What an unfinished list has shown counts as unseen again.
+      if (pods.unseen.size > 0) {
+        for (const [name, address] of pods.addresses) pods.unseen.set(name, address);
+        pods.addresses = pods.unseen;
+      }
+      pods.unseen = pods.addresses;
+      pods.addresses = new Map();
+    }
+  }
+
+  put(object: Pod): void {
+    const namespace = this.#model.namespace(object.namespace);
+    const pods = namespace.pods ?? podTable();
+    namespace.pods = pods;
+    const before = pods.addresses.get(object.name) ?? pods.unseen.get(object.name);
+    pods.unseen.delete(object.name);
+    if (object.isTerminating) {
+      if (before !== undefined) pods.addresses.set(object.name, before);
+      return;
+    }
+    pods.addresses.set(object.name, object.address);
+    if (before === object.address) return;
+    if (before !== undefined) this.#count(namespace, pods, before, -1);
+    this.#count(namespace, pods, object.address, 1);
+    this.#model.isSerialStale = true;
+  }
+
+  remove(object: Pod): void {
+    const namespace = this.#model.namespaces.get(object.namespace);
+    if (namespace !== undefined) this.#remove(namespace, object.name);
+  }
+
+  end(): void {
+    for (const namespace of this.#model.namespaces.values()) {
+      for (const name of [...(namespace.pods?.unseen.keys() ?? [])]) this.#remove(namespace, name);
+    }
+  }
+
+  #remove(namespace: NamespaceEntry, name: string): void {
+    const { pods } = namespace;
+    const before = pods?.addresses.get(name) ?? pods?.unseen.get(name);
+    if (pods === undefined || before === undefined) return;
+    pods.addresses.delete(name);
+    pods.unseen.delete(name);
+    this.#count(namespace, pods, before, -1);
+    this.#model.isSerialStale = true;
+    this.#model.changedNamespaces.add(namespace);
+  }
+
+  #count(namespace: NamespaceEntry, pods: PodTable, address: string, change: number): void {
+    if (address === '') return;
+    const count = (pods.counts.get(address) ?? 0) + change;
+    if (count > 0) pods.counts.set(address, count);
+    else pods.counts.delete(address);
+    pods.changed.add(address);
+    this.#model.changedNamespaces.add(namespace);
+  }
+}
+
+function clusterIps(service: Service | undefined): string[] {
+  if (service === undefined) return [];
+  const addresses: string[] = [];
+  for (let at = 0; at < service.v4.length; at += 4) addresses.push(service.v4.slice(at, at + 4));
+  for (let at = 0; at < service.v6.length; at += 16) addresses.push(service.v6.slice(at, at + 16));
+  return addresses;
+}
+
+function addressesOf(slice: SliceEntry | undefined): string[] {
+  const addresses: string[] = [];
+  if (slice === undefined) return addresses;
+  for (let i = 0; i * slice.family < slice.addresses.length; i++) addresses.push(addressAt(slice, i));
+  return addresses;
+}
+
+/** Addresses whose PTR records differ: an update of a slice usually touches few of its endpoints. */
+function changedNames(before: SliceEntry, after: SliceEntry): Set<string> {
+  const changed = new Set<string>();
+  const old = reverseNames(before);
+  const now = reverseNames(after);
+  for (const [name, address] of now) if (!old.has(name)) changed.add(address);
+  for (const [name, address] of old) if (!now.has(name)) changed.add(address);
+  return changed;
+}
+
+/** Address by what its PTR record depends on. */
+function reverseNames(slice: SliceEntry): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [i, label] of endpointLabels(slice).entries()) {
+    const address = addressAt(slice, i);
+    names.set(`${slice.service.name} ${label} ${address}`, address);
+  }
+  return names;
+}
+
+function isSameService(a: Service, b: Service): boolean {
+  return (
+    a.kind === b.kind &&
+    a.v4 === b.v4 &&
+    a.v6 === b.v6 &&
+    a.ports.key === b.ports.key &&
+    a.externalName === b.externalName
+  );
+}
+
+function isSameSlice(a: SliceEntry, b: EndpointSlice): boolean {
+  return (
+    a.service.name === b.service &&
+    a.family === b.family &&
+    a.addresses === b.addresses &&
+    a.hostnames === b.hostnames &&
+    a.ports.key === b.ports.key
+  );
+}

@@ -1,0 +1,97 @@
+// Replies that were made outside a batch (forwarded and slow ones), copied here with their addressing so that their
+// exchange is free at once, and sent by one sendmmsg() a turn of the event loop. Not in shared memory: only this
+// thread and the kernel read it.
+//
+//   headers 64 each ─► iovecs 16 each ─► octets: reply, sockaddr 32, control 48, next reply ...
+
+import {
+  BATCH,
+  CONTROL_MESSAGE_BYTES,
+  IOVEC_STRIDE,
+  MMSGHDR_CONTROL,
+  MMSGHDR_CONTROLLEN,
+  MMSGHDR_IOV,
+  MMSGHDR_IOVLEN,
+  MMSGHDR_NAME,
+  MMSGHDR_NAMELEN,
+  MMSGHDR_STRIDE,
+  SOCKADDR_STRIDE,
+} from '../../engine-as/shared/layout.ts';
+import type { NativeSockets } from './sockets.ts';
+import type { QueuedReply } from './transport.ts';
+
+/** Two replies of the largest size, or a batch of ordinary ones. */
+const OCTETS = 160 << 10;
+const ADDRESSING_BYTES = SOCKADDR_STRIDE + CONTROL_MESSAGE_BYTES;
+const HIGH = 2 ** 32;
+
+export class ReplyQueue {
+  count = 0;
+  /** `headers[i]` begins at header i. */
+  readonly headers: readonly Uint8Array[];
+  readonly #source: Buffer;
+  readonly #words: Uint32Array;
+  readonly #iovecWords: Uint32Array;
+  readonly #octets = Buffer.allocUnsafeSlow(OCTETS);
+  readonly #octetsLow: number;
+  readonly #octetsHigh: number;
+  #used = 0;
+
+  /** @param source the shared memory that replies are copied from. */
+  constructor(sockets: NativeSockets, source: Buffer) {
+    this.#source = source;
+    const headers = new Uint8Array(BATCH * MMSGHDR_STRIDE);
+    const iovecs = new Uint8Array(BATCH * IOVEC_STRIDE);
+    this.#words = new Uint32Array(headers.buffer);
+    this.#iovecWords = new Uint32Array(iovecs.buffer);
+    const octetsAddress = sockets.addressOf(this.#octets);
+    this.#octetsLow = Number(octetsAddress & 0xffffffffn);
+    this.#octetsHigh = Number(octetsAddress >> 32n);
+    this.headers = Array.from({ length: BATCH }, (_, i) => headers.subarray(i * MMSGHDR_STRIDE));
+    const view = new DataView(headers.buffer);
+    const iovecsAddress = sockets.addressOf(iovecs);
+    for (let i = 0; i < BATCH; i++) {
+      view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOV, iovecsAddress + BigInt(i * IOVEC_STRIDE), true);
+      view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOVLEN, 1n, true);
+    }
+  }
+
+  hasRoom(reply: QueuedReply): boolean {
+    return this.count < BATCH && this.#used + reply.bytes + ADDRESSING_BYTES + 8 <= OCTETS;
+  }
+
+  /** The caller has asked hasRoom() and sent what was there if not; an empty queue has room for any message. */
+  push(reply: QueuedReply): void {
+    const messageAt = this.#used;
+    // Multiples of 8 keep the sockaddr and the control message aligned as the kernel wants them
+    const sockaddrAt = (messageAt + reply.bytes + 7) & ~7;
+    const controlAt = sockaddrAt + SOCKADDR_STRIDE;
+    this.#source.copy(this.#octets, messageAt, reply.messageAt, reply.messageAt + reply.bytes);
+    this.#source.copy(this.#octets, sockaddrAt, reply.sockaddrAt, reply.sockaddrAt + reply.sockaddrBytes);
+    if (reply.controlBytes !== 0) {
+      this.#source.copy(this.#octets, controlAt, reply.controlAt, reply.controlAt + reply.controlBytes);
+    }
+    const header = (this.count * MMSGHDR_STRIDE) >>> 2;
+    const iovec = (this.count * IOVEC_STRIDE) >>> 2;
+    this.#point(this.#words, header + (MMSGHDR_NAME >>> 2), sockaddrAt);
+    this.#words[header + (MMSGHDR_NAMELEN >>> 2)] = reply.sockaddrBytes;
+    this.#point(this.#words, header + (MMSGHDR_CONTROL >>> 2), controlAt);
+    this.#words[header + (MMSGHDR_CONTROLLEN >>> 2)] = reply.controlBytes;
+    this.#point(this.#iovecWords, iovec, messageAt);
+    this.#iovecWords[iovec + 2] = reply.bytes;
+    this.#used = controlAt + CONTROL_MESSAGE_BYTES;
+    this.count++;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.#used = 0;
+  }
+
+  /** Writes a 64-bit pointer to `#octets[at]` as two words, without a BigInt. */
+  #point(words: Uint32Array, index: number, at: number): void {
+    const low = this.#octetsLow + at;
+    words[index] = low % HIGH;
+    words[index + 1] = this.#octetsHigh + (low >= HIGH ? 1 : 0);
+  }
+}

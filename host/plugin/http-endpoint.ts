@@ -1,0 +1,155 @@
+// A small HTTP server of a plugin (health, ready, prometheus) on the main thread: one path, short answers. It is kept
+// with ControlServices.shared(), so that a reload never closes it and blocks with the same address share it.
+
+import { lookup } from 'node:dns/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { UserError } from '../errors.ts';
+
+export interface HttpReply {
+  readonly status: number;
+  readonly body: string;
+  /** `text/plain; charset=utf-8` unless told. */
+  readonly contentType?: string;
+}
+
+export type HttpAnswer = () => HttpReply | Promise<HttpReply>;
+
+export interface ListenAddress {
+  /** A name or an address; '' = all addresses of both families. */
+  readonly address: string;
+  /** 0 = ephemeral. */
+  readonly port: number;
+}
+
+/** Go's http.Server in the same plugins: 5 s to read a request, to write the reply, and between requests. */
+const TIMEOUT_MS = 5000;
+/** Every connection costs a descriptor; scrapers and probes need a handful. */
+const CONNECTIONS_MAX = 256;
+
+export class HttpEndpoint {
+  readonly path: string;
+  readonly #server: Server;
+  readonly #listening: Promise<AddressInfo>;
+  readonly #answer: HttpAnswer;
+  #stopped: Promise<void> | undefined;
+
+  /**
+   * Begins to listen at once.
+   * @param path the only one that is answered
+   * @param onFault hears of an `answer` that failed; the client gets 500
+   */
+  constructor(at: ListenAddress, path: string, answer: HttpAnswer, onFault: (text: string) => void) {
+    this.path = path;
+    this.#answer = answer;
+    this.#server = createServer(
+      {
+        requestTimeout: TIMEOUT_MS,
+        headersTimeout: TIMEOUT_MS,
+        keepAliveTimeout: TIMEOUT_MS,
+        connectionsCheckingInterval: 1000,
+      },
+      (request, response) => {
+        this.#reply(request, response).catch((error: unknown) => {
+          onFault(`${this.path}: ${String(error)}`);
+          // The reply may be half written, or the client gone.
+          if (response.headersSent) response.destroy();
+          else respond(response, { status: 500, body: 'internal error\n' });
+        });
+      },
+    );
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.timeout = TIMEOUT_MS * 2;
+    this.#listening = listen(this.#server, at);
+    // Whoever starts the plugin asks for the outcome; until then a failure must not count as unhandled.
+    this.#listening.catch(() => {});
+  }
+
+  /** Resolves with the bound address. Rejects with a UserError in Go's words: `listen tcp :8080: bind: ...`. */
+  listening(): Promise<AddressInfo> {
+    return this.#listening;
+  }
+
+  /** Refuses new connections at once, closes idle ones, and the busy ones after their reply (at most 5 s). */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#close();
+    return this.#stopped;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#listening;
+    } catch {
+      return;
+    }
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), TIMEOUT_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    request.resume();
+    const path = (request.url ?? '').split('?', 1)[0];
+    if (path !== this.path) {
+      respond(response, { status: 404, body: '404 page not found\n' });
+      return;
+    }
+    const reply = await this.#answer();
+    // A kept-alive connection would hold stop() up.
+    if (this.#stopped !== undefined) response.setHeader('Connection', 'close');
+    respond(response, reply);
+  }
+}
+
+function respond(response: ServerResponse, reply: HttpReply): void {
+  const octets = Buffer.from(reply.body);
+  response.writeHead(reply.status, {
+    'Content-Type': reply.contentType ?? 'text/plain; charset=utf-8',
+    'Content-Length': octets.length,
+  });
+  response.end(octets);
+}
+
+async function listen(server: Server, at: ListenAddress): Promise<AddressInfo> {
+  const name = `${at.address.includes(':') ? `[${at.address}]` : at.address}:${at.port}`;
+  try {
+    const address = at.address === '' ? undefined : await resolve(at.address);
+    await new Promise<void>((done, failed) => {
+      server.once('error', failed);
+      // As CoreDNS: two processes may share the port (SO_REUSEPORT), a stranger's port is refused.
+      server.listen({ port: at.port, host: address, reusePort: true }, () => {
+        server.off('error', failed);
+        done();
+      });
+    });
+    return server.address() as AddressInfo;
+  } catch (error) {
+    throw new UserError(`listen tcp ${name}: ${errorText(error as NodeJS.ErrnoException)}`, { cause: error });
+  }
+}
+
+/** Like Go, IPv4 first where a name has both. */
+async function resolve(name: string): Promise<string> {
+  const found = await lookup(name, { all: true });
+  return (found.find(({ family }) => family === 4) ?? found[0]!).address;
+}
+
+function errorText(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'bind: address already in use';
+    case 'EADDRNOTAVAIL':
+      return 'bind: cannot assign requested address';
+    case 'EACCES':
+      return 'bind: permission denied';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `lookup ${(error as { hostname?: string }).hostname ?? ''}: no such host`;
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,69 @@
+// errors [stdout] { stacktrace; consolidate DURATION REGEXP [LEVEL] [show_first] }
+
+import { RE2JS } from 're2js';
+import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+
+export type Level = 'warning' | 'error' | 'info' | 'debug';
+
+/** Plain data: shards compile the expression again. */
+export type Pattern = {
+  readonly periodMs: number;
+  readonly expression: string;
+  readonly level: Level;
+  readonly showsFirst: boolean;
+};
+
+export type ErrorsConfig = {
+  readonly patterns: readonly Pattern[];
+};
+
+const EXPRESSION_BYTES_MAX = 10000;
+const LEVELS: readonly string[] = ['warning', 'error', 'info', 'debug'];
+
+export function parseErrors(reader: DirectiveReader): ErrorsConfig {
+  const line = reader.once();
+  const [file] = reader.arguments(line, 0, 1);
+  if (file !== undefined && file.text !== 'stdout') throw reader.error(file, `invalid log file: ${file.text}`);
+  const patterns: Pattern[] = [];
+  reader.properties(line, {
+    // Recovered errors of plugins are logged with their stack anyway.
+    stacktrace: () => {},
+    consolidate: (property) => {
+      patterns.push(pattern(reader, property));
+    },
+  });
+  return { patterns };
+}
+
+function pattern(reader: DirectiveReader, property: Line): Pattern {
+  const [period, expression, ...options] = reader.arguments(property, 2, 4);
+  const periodMs = reader.durationMs(period!);
+  checkExpression(reader, expression!);
+  let level: Level | undefined;
+  let showsFirst = false;
+  for (const option of options) {
+    if (LEVELS.includes(option.text)) {
+      if (level !== undefined) throw reader.error(option, 'multiple log levels specified in consolidate');
+      if (showsFirst) throw reader.error(option, 'log level must come before show_first in consolidate');
+      level = option.text as Level;
+    } else if (option.text === 'show_first') {
+      showsFirst = true;
+    } else {
+      throw reader.error(option, `unknown option in consolidate: ${option.text}`);
+    }
+  }
+  return { periodMs, expression: expression!.text, level: level ?? 'error', showsFirst };
+}
+
+/** Go's syntax, matched in linear time: an upstream's error text must not be able to hold a shard up. */
+function checkExpression(reader: DirectiveReader, token: Token): void {
+  const bytes = Buffer.byteLength(token.text);
+  if (bytes > EXPRESSION_BYTES_MAX) {
+    throw reader.error(token, `regex pattern too long: ${bytes} > ${EXPRESSION_BYTES_MAX}`);
+  }
+  try {
+    RE2JS.compile(token.text);
+  } catch (error) {
+    throw reader.error(token, (error as Error).message);
+  }
+}

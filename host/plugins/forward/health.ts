@@ -1,0 +1,81 @@
+// Whether an upstream is up. There is no steady checking: an error while relaying begins a series of probes, one each
+// interval, until one is answered. More failed probes than max_fails make the upstream "down".
+//
+//   quiet ──suspect()──► probing ──answered──► quiet, fails = 0
+//                        │     ▲
+//                        └fail─┘  fails + 1, next probe after the interval
+
+/** Runs `action` once after `ms`; the function it returns calls it off. */
+export type Schedule = (ms: number, action: () => void) => () => void;
+
+/** Acts after what has arrived meanwhile was read: a busy event loop must not turn replies into timeouts. */
+export const systemSchedule: Schedule = (ms, action) => {
+  let immediate: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    immediate = setImmediate(action);
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(immediate);
+  };
+};
+
+/** An interval of 0 would keep the processor busy for as long as the upstream is gone. */
+const INTERVAL_MS_MIN = 10;
+
+export interface HealthOptions {
+  readonly intervalMs: number;
+  readonly schedule: Schedule;
+  /** Sends one probe; must report exactly once, perhaps before it returns. */
+  readonly probe: (report: (isAnswered: boolean) => void) => void;
+  /** Told of each failed probe, for the counter. */
+  readonly onFailure: () => void;
+}
+
+export class Health {
+  /** Failed probes since the last answered one. */
+  fails = 0;
+  readonly #options: HealthOptions;
+  #isProbing: boolean = false;
+  #isStopped: boolean = false;
+  #cancel: (() => void) | undefined;
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+  }
+
+  /** @param maxFails 0 = never down. */
+  isDown(maxFails: number): boolean {
+    return maxFails !== 0 && this.fails > maxFails;
+  }
+
+  /** Relaying to the upstream has failed: find out. Nothing happens while a series of probes is under way. */
+  suspect(): void {
+    if (this.#isProbing || this.#isStopped) return;
+    this.#isProbing = true;
+    this.#probe();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #probe(): void {
+    this.#cancel = undefined;
+    this.#options.probe((isAnswered) => this.#report(isAnswered));
+  }
+
+  #report(isAnswered: boolean): void {
+    if (this.#isStopped) return;
+    if (isAnswered) {
+      this.fails = 0;
+      this.#isProbing = false;
+      return;
+    }
+    this.fails++;
+    this.#options.onFailure();
+    this.#cancel = this.#options.schedule(Math.max(this.#options.intervalMs, INTERVAL_MS_MIN), () => this.#probe());
+  }
+}

@@ -1,0 +1,271 @@
+// `forward FROM TO... { ... }`, once or more in a block -> ForwardConfig.
+
+import type { DirectiveReader, Line, PropertyTable, Token } from '../../corefile/reader.ts';
+import { NameError, normalName } from '../../dns/name.ts';
+import { rcodeNumber } from '../../dns/types.ts';
+import { POLICY_NAMES, type PolicyName } from './policy.ts';
+import { parseTargets, type UpstreamTarget } from './targets.ts';
+
+/** Plain data: it crosses to every shard. */
+export type ForwardConfig = {
+  /** In file order: the first whose FROM covers the name, and which does not except it, takes the query. */
+  readonly stanzas: readonly Stanza[];
+};
+
+export type Stanza = {
+  readonly from: string;
+  readonly except: readonly string[];
+  readonly upstreams: readonly UpstreamTarget[];
+  readonly forceTcp: boolean;
+  readonly preferUdp: boolean;
+  /** How long an unused connection is kept. */
+  readonly expireMs: number;
+  /** 0 = no limit. */
+  readonly maxAgeMs: number;
+  /** 0 = no limit. */
+  readonly maxIdleConns: number;
+  readonly readTimeoutMs: number;
+  /** 0 = no health checks. */
+  readonly maxFails: number;
+  /** undefined = twice the number of upstreams, 0 = no limit. */
+  readonly maxConnectAttempts: number | undefined;
+  readonly policy: PolicyName;
+  readonly healthIntervalMs: number;
+  readonly healthRecursion: boolean;
+  /** Lower-case, fully qualified. */
+  readonly healthDomain: string;
+  /** 0 = no limit. */
+  readonly maxConcurrent: number;
+  /** Rcodes that hand the query to the next stanza. */
+  readonly next: readonly number[];
+  readonly nextOnNodata: boolean;
+  /** Rcodes that send the query to the next upstream. */
+  readonly failover: readonly number[];
+  readonly failfast: boolean;
+  /** Worth a line in the log when the configuration is taken. */
+  readonly warnings: readonly string[];
+};
+
+export interface ForwardOptions {
+  /** Accepts a stanza whose files name no nameserver. */
+  readonly mayLackUpstreams: boolean;
+}
+
+/** While its block is read. */
+type Draft = { -readonly [Key in keyof Stanza]: Stanza[Key] };
+
+const UINT32_MAX = 2 ** 32 - 1;
+/** Options that CoreDNS has for upstreams that this server does not have yet. */
+const MISSING: readonly string[] = ['tls', 'tls_servername', 'doh_method', 'resolver', 'source_address'];
+
+export function parseForward(reader: DirectiveReader, options: ForwardOptions): ForwardConfig {
+  return { stanzas: reader.occurrences.map((line) => parseStanza(reader, line, options)) };
+}
+
+function parseStanza(reader: DirectiveReader, line: Line, { mayLackUpstreams }: ForwardOptions): Stanza {
+  const [fromWord, ...toWords] = reader.arguments(line, 2) as readonly [Token, ...Token[]];
+  const [from, ...others] = reader.zones([fromWord]);
+  if (from === undefined) throw reader.error(fromWord, `unable to normalize '${fromWord.text}'`);
+  const draft: Draft = { ...DEFAULTS, from };
+  if (others.length > 0) {
+    const text = `Unsupported CIDR notation: '${fromWord.text}' expands to multiple zones. Using only '${from}'.`;
+    draft.warnings = [text];
+  }
+  reader.properties(line, propertyTable(reader, draft));
+  if (draft.maxAgeMs > 0 && draft.maxAgeMs < draft.expireMs) {
+    const [age, expire] = [goDuration(draft.maxAgeMs), goDuration(draft.expireMs)];
+    throw reader.error(line.word, `max_age (${age}) must not be less than expire (${expire})`);
+  }
+  draft.upstreams = parseTargets(reader, toWords, mayLackUpstreams);
+  return draft;
+}
+
+const DEFAULTS: Stanza = {
+  from: '.',
+  except: [],
+  upstreams: [],
+  forceTcp: false,
+  preferUdp: false,
+  expireMs: 10_000,
+  maxAgeMs: 0,
+  maxIdleConns: 0,
+  readTimeoutMs: 2000,
+  maxFails: 2,
+  maxConnectAttempts: undefined,
+  policy: 'random',
+  healthIntervalMs: 500,
+  healthRecursion: true,
+  healthDomain: '.',
+  maxConcurrent: 0,
+  next: [],
+  nextOnNodata: false,
+  failover: [],
+  failfast: false,
+  warnings: [],
+};
+
+function propertyTable(reader: DirectiveReader, draft: Draft): PropertyTable {
+  const missing = (property: Line): never => {
+    throw reader.notSupported(property.word);
+  };
+  return {
+    ...switches(reader, draft),
+    ...numbers(reader, draft),
+    ...Object.fromEntries(MISSING.map((word) => [word, missing])),
+    except: (property) => {
+      draft.except = [...draft.except, ...reader.zones(reader.arguments(property, 1))];
+    },
+    policy: (property) => {
+      const word = only(reader, property);
+      const policy = POLICY_NAMES.find((name) => name === word.text);
+      if (policy === undefined) throw reader.error(word, `unknown policy '${word.text}'`);
+      draft.policy = policy;
+    },
+    health_check: (property) => parseHealthCheck(reader, property, draft),
+    next: (property) => {
+      draft.next = [...draft.next, ...rcodes(reader, property)];
+    },
+    failover: (property) => {
+      const added = rcodes(reader, property);
+      const noerror = property.args[added.indexOf(0)];
+      if (noerror !== undefined) throw reader.error(noerror, 'NoError cannot be used in failover');
+      draft.failover = [...draft.failover, ...added];
+    },
+  };
+}
+
+/** Properties without arguments. */
+function switches(reader: DirectiveReader, draft: Draft): PropertyTable {
+  type Switch = 'forceTcp' | 'preferUdp' | 'nextOnNodata' | 'failfast';
+  const switchOn = (key: Switch) => (property: Line) => {
+    reader.arguments(property, 0, 0);
+    draft[key] = true;
+  };
+  return {
+    force_tcp: switchOn('forceTcp'),
+    prefer_udp: switchOn('preferUdp'),
+    next_on_nodata: switchOn('nextOnNodata'),
+    failfast_all_unhealthy_upstreams: switchOn('failfast'),
+  };
+}
+
+/** Properties with one duration or number. */
+function numbers(reader: DirectiveReader, draft: Draft): PropertyTable {
+  return {
+    expire: (property) => {
+      draft.expireMs = duration(reader, property);
+    },
+    max_age: (property) => {
+      draft.maxAgeMs = duration(reader, property);
+    },
+    read_timeout: (property) => {
+      const word = only(reader, property);
+      draft.readTimeoutMs = reader.durationMs(word);
+      if (draft.readTimeoutMs > 0) return;
+      throw reader.error(word, `read_timeout must be positive: ${goDuration(draft.readTimeoutMs)}`);
+    },
+    max_idle_conns: (property) => {
+      draft.maxIdleConns = count(reader, property);
+    },
+    max_concurrent: (property) => {
+      draft.maxConcurrent = count(reader, property);
+    },
+    max_fails: (property) => {
+      draft.maxFails = unsigned(reader, only(reader, property));
+    },
+    max_connect_attempts: (property) => {
+      draft.maxConnectAttempts = unsigned(reader, only(reader, property));
+    },
+  };
+}
+
+/** `health_check DURATION [no_rec] [domain NAME]` */
+function parseHealthCheck(reader: DirectiveReader, property: Line, draft: Draft): void {
+  const [interval, ...options] = reader.arguments(property, 1);
+  draft.healthIntervalMs = reader.durationMs(interval!);
+  if (draft.healthIntervalMs < 0) {
+    throw reader.error(interval!, `health_check can't be negative: ${Math.round(draft.healthIntervalMs * 1e6)}`);
+  }
+  draft.healthDomain = '.';
+  for (let i = 0; i < options.length; i++) {
+    const option = options[i]!;
+    if (option.text === 'no_rec') {
+      draft.healthRecursion = false;
+    } else if (option.text === 'domain') {
+      const domain = options[++i];
+      if (domain === undefined) throw reader.argumentError(option);
+      draft.healthDomain = healthDomain(reader, domain);
+    } else {
+      throw reader.error(option, `health_check: unknown option ${option.text}`);
+    }
+  }
+}
+
+function healthDomain(reader: DirectiveReader, word: Token): string {
+  try {
+    return normalName(word.text);
+  } catch (error) {
+    if (error instanceof NameError) throw reader.error(word, `health_check: invalid domain name ${word.text}`);
+    throw error;
+  }
+}
+
+/** The property's argument; another word on the line is read as a property, as CoreDNS does. */
+function only(reader: DirectiveReader, property: Line): Token {
+  const [word, surplus] = reader.arguments(property, 1);
+  if (surplus !== undefined) throw reader.unknownProperty(surplus);
+  return word!;
+}
+
+function duration(reader: DirectiveReader, property: Line): number {
+  const word = only(reader, property);
+  const ms = reader.durationMs(word);
+  if (ms < 0) throw reader.error(word, `${property.word.text} can't be negative: ${goDuration(ms)}`);
+  return ms;
+}
+
+function count(reader: DirectiveReader, property: Line): number {
+  const word = only(reader, property);
+  const value = reader.integer(word);
+  if (value < 0) throw reader.error(word, `${property.word.text} can't be negative: ${value}`);
+  return value;
+}
+
+function unsigned(reader: DirectiveReader, word: Token): number {
+  const problem = !/^\d+$/.test(word.text)
+    ? 'invalid syntax'
+    : Number(word.text) > UINT32_MAX
+      ? 'value out of range'
+      : undefined;
+  if (problem === undefined) return Number(word.text);
+  throw reader.error(word, `strconv.ParseUint: parsing ${JSON.stringify(word.text)}: ${problem}`);
+}
+
+function rcodes(reader: DirectiveReader, property: Line): number[] {
+  return reader.arguments(property, 1).map((word) => {
+    const upper = word.text.toUpperCase();
+    const rcode = OTHER_RCODES.get(upper) ?? (/^RCODE/.test(upper) ? undefined : rcodeNumber(upper));
+    if (rcode === undefined) throw reader.error(word, `${word.text} is not a valid rcode`);
+    return rcode;
+  });
+}
+
+/** Spellings that only Go's DNS library has. */
+const OTHER_RCODES: ReadonlyMap<string, number> = new Map([
+  ['BADSIG', 16],
+  ['NOTIMPL', 4],
+]);
+
+/** Go prints 90 s as `1m30s` and half a second as `500ms`. */
+function goDuration(ms: number): string {
+  const sign = ms < 0 ? '-' : '';
+  const size = Math.abs(ms);
+  if (size === 0) return '0s';
+  if (size < 1) return size * 1000 >= 1 ? `${sign}${size * 1000}µs` : `${sign}${Math.round(size * 1e6)}ns`;
+  if (size < 1000) return `${sign}${size}ms`;
+  const seconds = (size / 1000) % 60;
+  const minutes = Math.floor(size / 60_000) % 60;
+  const hours = Math.floor(size / 3_600_000);
+  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}s`;
+  return minutes > 0 ? `${sign}${minutes}m${seconds}s` : `${sign}${seconds}s`;
+}

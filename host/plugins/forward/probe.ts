@@ -1,0 +1,97 @@
+// One health probe: `. IN NS` by default, on a socket of its own, waiting a second. Any message with the probe's id is
+// an answer, whatever it says.
+
+import { CLASS_IN, FLAG_RD, HEADER_BYTES, TYPE_NS } from '../../../engine-as/shared/codes.ts';
+import { composeName } from '../../dns/name.ts';
+import type { UpstreamListener, Upstreams } from '../../plugin/contract.ts';
+import type { Schedule } from './health.ts';
+import type { RandomIds } from './ids.ts';
+import type { MessageSender, TcpSender, UdpSender } from './services.ts';
+import type { UpstreamTarget } from './targets.ts';
+
+const TIMEOUT_MS = 1000;
+
+export interface ProbeOptions {
+  readonly upstreams: Upstreams;
+  readonly schedule: Schedule;
+  readonly ids: RandomIds;
+  readonly target: UpstreamTarget;
+  readonly stanza: { readonly forceTcp: boolean; readonly healthDomain: string; readonly healthRecursion: boolean };
+  readonly octets: () => Uint8Array;
+}
+
+/** Sends the probe and reports once whether it was answered. */
+export function sendProbe(options: ProbeOptions, report: (isAnswered: boolean) => void): void {
+  new Probe(options, report).send();
+}
+
+class Probe implements UpstreamListener {
+  readonly #options: ProbeOptions;
+  readonly #report: (isAnswered: boolean) => void;
+  readonly #id: number;
+  #socket: (MessageSender & { close(): void }) | undefined;
+  #cancel: (() => void) | undefined;
+  #isOver: boolean = false;
+
+  constructor(options: ProbeOptions, report: (isAnswered: boolean) => void) {
+    this.#options = options;
+    this.#report = report;
+    this.#id = options.ids.next();
+  }
+
+  send(): void {
+    const { upstreams, target, stanza, schedule } = this.#options;
+    try {
+      if (target.port < 0) {
+        this.#end(false);
+      } else if (stanza.forceTcp) {
+        this.#socket = upstreams.connectTcp(target, TIMEOUT_MS, this) as TcpSender;
+      } else {
+        this.#socket = upstreams.connectUdp(target, this) as UdpSender;
+        this.onOpen();
+      }
+    } catch {
+      // No route, no free port: a failed probe like any other
+      this.#end(false);
+    }
+    if (!this.#isOver) this.#cancel = schedule(TIMEOUT_MS, () => this.#end(false));
+  }
+
+  onOpen(): void {
+    const { healthDomain, healthRecursion } = this.#options.stanza;
+    const flags = healthRecursion ? FLAG_RD : 0;
+    if (this.#socket?.sendOctets(composeProbe(healthDomain), this.#id, flags) === false) this.#end(false);
+  }
+
+  onMessage(offset: number, bytes: number): void {
+    const octets = this.#options.octets();
+    if (bytes >= HEADER_BYTES && ((octets[offset]! << 8) | octets[offset + 1]!) === this.#id) this.#end(true);
+  }
+
+  onError(): void {
+    this.#end(false);
+  }
+
+  onClose(): void {
+    this.#end(false);
+  }
+
+  #end(isAnswered: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancel?.();
+    this.#socket?.close();
+    this.#report(isAnswered);
+  }
+}
+
+/** @param domain fully qualified */
+function composeProbe(domain: string): Uint8Array {
+  const name = composeName(domain);
+  const octets = new Uint8Array(HEADER_BYTES + name.length + 4);
+  octets[5] = 1;
+  octets.set(name, HEADER_BYTES);
+  octets[HEADER_BYTES + name.length + 1] = TYPE_NS;
+  octets[HEADER_BYTES + name.length + 3] = CLASS_IN;
+  return octets;
+}

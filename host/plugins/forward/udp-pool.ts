@@ -1,0 +1,242 @@
+// Connected UDP sockets to one upstream. Several at once and none for long, so that a forged reply has to guess the
+// source port too (RFC 5452 §4.5): a socket is retired when it has sent a random number of queries, was idle for
+// `expire`, is older than `max_age`, or has had an error. A retired one closes when its last query has ended.
+//
+//   pending[id] = flight        one table a socket: a reply counts only where its query was sent from
+//   head ─► ... ─► tail         flights of the socket in order of sending: the head times out first
+
+import type { UpstreamListener } from '../../plugin/contract.ts';
+import { type PoolTarget, PROTOCOL_UDP, type RelayCore } from './connection.ts';
+import type { UdpSender } from './services.ts';
+
+/** Sockets that take turns; `max_idle_conns` lowers it. */
+const SOCKETS_WANTED = 4;
+/** Open sockets of one upstream and shard, retired ones included. */
+const SOCKETS_MAX = 32;
+/** A burst keeps its socket for as many queries, so that they leave and come back in one system call. */
+const BURST = 16;
+/** Queries in flight on one socket before another one is opened. */
+const IN_FLIGHT_WANTED = 1024;
+/** Beyond it a free id is not found quickly any more. */
+const IN_FLIGHT_MAX = 32768;
+const QUERIES_MIN = 4096;
+const HEADER_BYTES = 12;
+
+export class UdpPool {
+  readonly #core: RelayCore;
+  readonly #target: PoolTarget;
+  /** All open sockets; those in use first come first. */
+  readonly #sockets: UdpSocket[] = [];
+  readonly #active: UdpSocket[] = [];
+  #current: UdpSocket | undefined;
+  #burstLeft = 0;
+  #burstMs = -1;
+
+  constructor(core: RelayCore, target: PoolTarget) {
+    this.#core = core;
+    this.#target = target;
+  }
+
+  get size(): number {
+    return this.#sockets.length;
+  }
+
+  /** Sends the flight's message; returns why it could not, in CoreDNS's words. */
+  send(flight: number, nowMs: number): string | undefined {
+    let socket = this.#current;
+    if (socket === undefined || this.#burstLeft === 0 || nowMs - this.#burstMs >= 1 || !socket.isUsable(nowMs)) {
+      try {
+        socket = this.#choose(nowMs);
+      } catch (error) {
+        return `dial udp ${this.#target.target.text}: ${(error as Error).message}`;
+      }
+      this.#current = socket;
+      this.#burstLeft = BURST;
+      this.#burstMs = nowMs;
+    } else {
+      this.#core.countConnection(this.#target.index, PROTOCOL_UDP, true);
+    }
+    this.#burstLeft--;
+    return socket.send(flight, nowMs);
+  }
+
+  /** Ends attempts that have waited too long and closes sockets that nobody needs. */
+  tick(nowMs: number): void {
+    for (let i = this.#sockets.length - 1; i >= 0; i--) this.#sockets[i]!.tick(nowMs);
+  }
+
+  close(): void {
+    for (const socket of [...this.#sockets]) socket.close();
+  }
+
+  retired(socket: UdpSocket): void {
+    const at = this.#active.indexOf(socket);
+    if (at >= 0) this.#active.splice(at, 1);
+    if (this.#current === socket) this.#current = undefined;
+  }
+
+  closed(socket: UdpSocket): void {
+    this.retired(socket);
+    const at = this.#sockets.indexOf(socket);
+    if (at >= 0) this.#sockets.splice(at, 1);
+  }
+
+  #choose(nowMs: number): UdpSocket {
+    for (let i = this.#active.length - 1; i >= 0; i--) {
+      const socket = this.#active[i]!;
+      if (!socket.isUsable(nowMs)) socket.retire();
+    }
+    const { maxIdleConns } = this.#core;
+    const wanted = maxIdleConns > 0 ? Math.min(maxIdleConns, SOCKETS_WANTED) : SOCKETS_WANTED;
+    const active = this.#active;
+    if (active.length >= wanted) {
+      const first = this.#core.ids.below(active.length);
+      for (let i = 0; i < active.length; i++) {
+        const socket = active[(first + i) % active.length]!;
+        if (socket.inFlight < IN_FLIGHT_WANTED || (this.size >= SOCKETS_MAX && socket.inFlight < IN_FLIGHT_MAX)) {
+          this.#core.countConnection(this.#target.index, PROTOCOL_UDP, true);
+          return socket;
+        }
+      }
+    }
+    if (this.size >= SOCKETS_MAX) throw new Error('too many queries in flight');
+    return this.#open(nowMs);
+  }
+
+  #open(nowMs: number): UdpSocket {
+    this.#core.countConnection(this.#target.index, PROTOCOL_UDP, false);
+    const socket = new UdpSocket(this.#core, this, this.#target, nowMs);
+    this.#sockets.push(socket);
+    this.#active.push(socket);
+    return socket;
+  }
+}
+
+class UdpSocket implements UpstreamListener {
+  inFlight = 0;
+  readonly #core: RelayCore;
+  readonly #pool: UdpPool;
+  readonly #target: PoolTarget;
+  readonly #socket: UdpSender;
+  readonly #pending = new Uint16Array(65536);
+  readonly #openedMs: number;
+  #queriesLeft: number;
+  #usedMs: number;
+  #heardMs = -1;
+  #head = 0;
+  #tail = 0;
+  #isRetired: boolean = false;
+  #isClosed: boolean = false;
+
+  constructor(core: RelayCore, pool: UdpPool, target: PoolTarget, nowMs: number) {
+    this.#core = core;
+    this.#pool = pool;
+    this.#target = target;
+    this.#openedMs = nowMs;
+    this.#usedMs = nowMs;
+    this.#queriesLeft = QUERIES_MIN + core.ids.below(QUERIES_MIN);
+    this.#socket = core.upstreams.connectUdp(target.target, this) as UdpSender;
+  }
+
+  isUsable(nowMs: number): boolean {
+    const { expireMs, maxAgeMs } = this.#core;
+    if (this.#isRetired || this.#queriesLeft === 0 || this.inFlight >= IN_FLIGHT_MAX) return false;
+    if (this.inFlight === 0 && nowMs - this.#usedMs > expireMs) return false;
+    return maxAgeMs === 0 || nowMs - this.#openedMs <= maxAgeMs;
+  }
+
+  send(flight: number, nowMs: number): string | undefined {
+    const { flights, ids } = this.#core;
+    let id = ids.next();
+    // Bounds: IN_FLIGHT_MAX leaves at least half of the ids free.
+    while (this.#pending[id] !== 0) id = ids.next();
+    const message = this.#core.messageOf(flight);
+    const isSent =
+      message.octets === undefined
+        ? this.#socket.send(message.offset, message.bytes, id, message.flags)
+        : this.#socket.sendOctets(message.octets, id, message.flags);
+    if (!isSent) return this.#text('write', 'message not sent');
+    this.#pending[id] = flight;
+    flights.id[flight] = id;
+    flights.sentMs[flight] = nowMs;
+    flights.previous[flight] = this.#tail;
+    flights.next[flight] = 0;
+    if (this.#tail === 0) this.#head = flight;
+    else flights.next[this.#tail] = flight;
+    this.#tail = flight;
+    this.inFlight++;
+    this.#queriesLeft--;
+    this.#usedMs = nowMs;
+    return undefined;
+  }
+
+  onMessage(offset: number, bytes: number): void {
+    if (bytes < HEADER_BYTES) return;
+    const { octets } = this.#core;
+    const flight = this.#pending[(octets[offset]! << 8) | octets[offset + 1]!]!;
+    // Late, or forged
+    if (flight === 0) return;
+    this.#heardMs = this.#core.flights.sentMs[flight]!;
+    this.#forget(flight);
+    this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
+  }
+
+  /** The network or the upstream's machine has refused: nothing that is under way here will be answered. */
+  onError(text: string): void {
+    this.retire();
+    if (this.#head === 0) return;
+    const failure = this.#text('read', `read: ${text}`);
+    // Bounds: each round forgets one flight, and a retired socket gets no new ones.
+    while (this.#head !== 0) this.#fail(this.#head, failure);
+  }
+
+  tick(nowMs: number): void {
+    const { flights, readTimeoutMs } = this.#core;
+    let failure: string | undefined;
+    while (this.#head !== 0 && nowMs - flights.sentMs[this.#head]! >= readTimeoutMs) {
+      failure ??= this.#text('read', 'i/o timeout');
+      // Nothing has come back since: perhaps something on the way has forgotten this port (a NAT), so try another
+      if (this.#heardMs < flights.sentMs[this.#head]!) this.retire();
+      this.#fail(this.#head, failure);
+    }
+    if (!this.isUsable(nowMs)) this.retire();
+  }
+
+  retire(): void {
+    if (!this.#isRetired) {
+      this.#isRetired = true;
+      this.#pool.retired(this);
+    }
+    if (this.inFlight === 0) this.close();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#isRetired = true;
+    this.#socket.close();
+    this.#pool.closed(this);
+  }
+
+  #fail(flight: number, text: string): void {
+    this.#forget(flight);
+    this.#core.onFailure(flight, text);
+  }
+
+  #forget(flight: number): void {
+    const { flights } = this.#core;
+    this.#pending[flights.id[flight]!] = 0;
+    const previous = flights.previous[flight]!;
+    const next = flights.next[flight]!;
+    if (previous === 0) this.#head = next;
+    else flights.next[previous] = next;
+    if (next === 0) this.#tail = previous;
+    else flights.previous[next] = previous;
+    this.inFlight--;
+    if (this.#isRetired && this.inFlight === 0) this.close();
+  }
+
+  #text(call: string, reason: string): string {
+    return `${call} udp ${this.#socket.localAddress}->${this.#target.target.text}: ${reason}`;
+  }
+}

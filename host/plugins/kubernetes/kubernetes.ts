@@ -1,0 +1,129 @@
+// Plugin kubernetes: the names of a cluster. The records are published on the main thread (control.ts); both faces
+// look them up in the engine. Only an alias that leaves the zone needs this file's slow face.
+
+import {
+  FLAG_AA,
+  FLAG_TC,
+  RCODE_NOERROR,
+  RCODE_SERVFAIL,
+  TYPE_CNAME,
+  TYPE_TXT,
+} from '../../../engine-as/shared/codes.ts';
+import { composeName, isInZone, longestZone } from '../../dns/name.ts';
+import { parseTarget } from '../../dns/rdata.ts';
+import type {
+  Answer,
+  BlockProgram,
+  Directive,
+  Next,
+  Outcome,
+  Plugin,
+  Query,
+  ShardServices,
+} from '../../plugin/contract.ts';
+import { createControl, type KubernetesControl } from './control.ts';
+import { type KubernetesConfig, parseKubernetes } from './parse.ts';
+
+/** Aliases that are followed, as in CoreDNS. */
+const CHAIN_MAX = 10;
+
+export const kubernetes: Directive<KubernetesConfig, KubernetesControl> = {
+  name: 'kubernetes',
+  oncePerBlock: true,
+  parse: parseKubernetes,
+  control: createControl,
+  compile,
+  create: (config, _block, services) => createPlugin(config, services),
+};
+
+function compile(config: KubernetesConfig, program: BlockProgram, control: KubernetesControl | undefined): void {
+  if (control === undefined) {
+    program.slow();
+    return;
+  }
+  program.records({
+    address: control.records,
+    zones: config.zones,
+    ttl: config.ttlSeconds,
+    soa: {
+      mname: 'ns.dns',
+      rname: 'hostmaster',
+      refresh: 7200,
+      retry: 1800,
+      expire: 86400,
+      minimum: config.ttlSeconds,
+      ttl: Math.min(config.ttlSeconds, 300),
+    },
+    pods: config.pods,
+    fallthrough: config.fallthrough,
+    kubernetes: true,
+  });
+}
+
+function createPlugin(config: KubernetesConfig, services: ShardServices): Plugin {
+  return {
+    name: 'kubernetes',
+    async answer(query: Query, next: Next): Promise<Outcome> {
+      const found = services.lookup.records(query);
+      if (found === 'miss') return next(query);
+      if (found === 'chase') return chase(query, longestZone(config.zones, query.name) ?? '.', services);
+      return found === 'servfail' ? unavailable() : found;
+    },
+  };
+}
+
+/**
+ * Follows an alias out of the zone: the CNAMEs as far as they lead inside, then whatever the whole server says about
+ * the target. Its rcode does not count, as in CoreDNS: a target that fails leaves the CNAMEs alone.
+ */
+async function chase(query: Query, zone: string, services: ShardServices): Promise<Outcome> {
+  const aliases = [];
+  let name = query.name;
+  for (let steps = 0; steps <= CHAIN_MAX; steps++) {
+    const found = services.lookup.records(asking(query, name, TYPE_CNAME));
+    const alias = typeof found === 'string' ? undefined : found.answer[0];
+    if (alias === undefined) break;
+    aliases.push(alias);
+    name = parseTarget(alias.rdata).toLowerCase();
+    if (isInZone(name, zone)) continue;
+    const target = await services.resolve(query, name, query.type);
+    return {
+      kind: 'answer',
+      rcode: RCODE_NOERROR,
+      flags: FLAG_AA | (target.flags & FLAG_TC),
+      answer: [...aliases, ...target.answer],
+      authority: [],
+      additional: [],
+      from: 'kubernetes',
+    };
+  }
+  return noData(query, services);
+}
+
+/** NODATA with the zone's SOA: what the engine says of an alias that is asked for a text. */
+function noData(query: Query, services: ShardServices): Answer {
+  const found = services.lookup.records(asking(query, query.name, TYPE_TXT));
+  return typeof found === 'string' ? unavailable() : found;
+}
+
+function unavailable(): Answer {
+  const text = 'the records are not available';
+  return {
+    kind: 'answer',
+    rcode: RCODE_SERVFAIL,
+    flags: 0,
+    answer: [],
+    authority: [],
+    additional: [],
+    from: 'kubernetes',
+    error: text,
+  };
+}
+
+/** The same query with another question; the question's own spelling stays where the name does. */
+function asking(query: Query, name: string, type: number): Query {
+  const before = query.message.questions[0];
+  const wire = before !== undefined && before.name === name ? before.wire : composeName(name);
+  const question = { name, type, class: query.class, wire };
+  return { ...query, name, type, message: { ...query.message, questions: [question] } };
+}

@@ -1,0 +1,37 @@
+// CoreDNS plugin log: one line for each query. The engine notes the words of the answered queries that a rule wants;
+// the shard hands them over in batches and this file turns them into lines.
+
+import type { BlockProgram, Directive, LogEntry, Plugin, ServerBlock, ShardServices } from '../../plugin/contract.ts';
+import { bracketed, compileFormat } from './format.ts';
+import { type LogConfig, parseLog } from './parse.ts';
+
+export const log: Directive<LogConfig> = {
+  name: 'log',
+  oncePerBlock: false,
+  parse: parseLog,
+  compile: (config: LogConfig, program: BlockProgram) =>
+    program.log(config.rules.map(({ scope, classes }) => ({ scope, classes }))),
+  create: createPlugin,
+};
+
+function createPlugin(config: LogConfig, block: ServerBlock, services: ShardServices): Plugin {
+  const lines = services.log.withPrefix('');
+  const local = localText(block);
+  const formats = config.rules.map(({ format }) => compileFormat(format, local));
+  return {
+    name: 'log',
+    // Logging happens where the engine finishes the answer, for fast and slow ones alike.
+    answer: (query, next) => next(query),
+    onLog: (entry: LogEntry) => {
+      const format = formats[entry.rule];
+      if (format !== undefined) lines.info(format(entry));
+    },
+  };
+}
+
+/** The address that the block is bound to, `[::]` for all addresses (as CoreDNS prints a wildcard UDP socket). */
+function localText(block: ServerBlock): string {
+  const server = block.keys[0]?.server ?? '';
+  const address = /^[a-z]+:\/\/\[?(.*?)\]?:\d+$/.exec(server)?.[1] ?? '';
+  return bracketed(address === '' ? '::' : address);
+}

@@ -1,0 +1,30 @@
+// ready [ADDRESS:PORT] { monitor until-ready|continuously }
+
+import type { DirectiveReader } from '../../corefile/reader.ts';
+
+export type ReadyConfig = {
+  /** '' = all addresses. */
+  readonly address: string;
+  readonly port: number;
+  /** False: a plugin that was ready once is not asked again. */
+  readonly isContinuous: boolean;
+};
+
+const DEFAULT_PORT = 8181;
+
+export function parseReady(reader: DirectiveReader): ReadyConfig {
+  const line = reader.once();
+  const [at] = reader.arguments(line, 0, 1);
+  const listen = at === undefined ? { address: '', port: DEFAULT_PORT } : reader.listenAddress(at);
+  let isContinuous = false;
+  reader.properties(line, {
+    monitor: (property) => {
+      const type = reader.argument(property);
+      if (type.text !== 'until-ready' && type.text !== 'continuously') {
+        throw reader.error(type, `monitor type '${type.text}' not supported`);
+      }
+      isContinuous = type.text === 'continuously';
+    },
+  });
+  return { ...listen, isContinuous };
+}

@@ -1,0 +1,45 @@
+// `reload [INTERVAL [JITTER]]`
+
+import type { DirectiveReader, Token } from '../../corefile/reader.ts';
+
+export type ReloadConfig = {
+  readonly intervalMs: number;
+  /** 0 = none; at most half the interval. */
+  readonly jitterMs: number;
+};
+
+const DEFAULT_INTERVAL_MS = 30_000;
+const DEFAULT_JITTER_MS = 15_000;
+const INTERVAL_MS_MIN = 2_000;
+const JITTER_MS_MIN = 1_000;
+/** Longest delay of a timer; longer ones would fire at once. */
+const INTERVAL_MS_MAX = 2 ** 31 - 1;
+
+/** Of several occurrences the last one counts, as in CoreDNS. */
+export function parseReload(reader: DirectiveReader): ReloadConfig {
+  let config: ReloadConfig | undefined;
+  for (const line of reader.occurrences) {
+    const [interval, jitter] = reader.arguments(line, 0, 2);
+    reader.noProperties(line);
+    const intervalMs = interval === undefined ? DEFAULT_INTERVAL_MS : parseInterval(reader, interval);
+    const jitterMs = jitter === undefined ? DEFAULT_JITTER_MS : parseJitter(reader, jitter);
+    config = { intervalMs, jitterMs: Math.min(jitterMs, intervalMs / 2) };
+  }
+  return config!;
+}
+
+function parseInterval(reader: DirectiveReader, token: Token): number {
+  const ms = reader.durationMs(token);
+  if (ms < INTERVAL_MS_MIN) throw reader.error(token, `interval value must be greater or equal to 2s: '${token.text}'`);
+  // Half a jitter may come on top.
+  if (ms * 1.25 > INTERVAL_MS_MAX) throw reader.error(token, `interval value must not exceed 477h: '${token.text}'`);
+  return ms;
+}
+
+function parseJitter(reader: DirectiveReader, token: Token): number {
+  const ms = reader.durationMs(token);
+  if (ms !== 0 && ms < JITTER_MS_MIN) {
+    throw reader.error(token, `jitter value must be 0 or greater or equal to 1s: '${token.text}'`);
+  }
+  return ms;
+}

@@ -1,0 +1,95 @@
+// What exists once in a process whatever the configuration: the shared memory, the main thread's engine instance, the
+// counters, the pool of shards.
+
+import { existsSync } from 'node:fs';
+import { compileEngine, type Engine, instantiateEngine } from '../engine/load.ts';
+import { areaAt, areasOf, createMemory, type MemoryPlan, planMemory } from '../engine/memory.ts';
+import type { Notice, ShardSettings } from '../engine/messages.ts';
+import { type RestartReason, ShardPool } from '../engine/pool.ts';
+import type { Writer } from '../engine/records.ts';
+import type { Log } from '../log.ts';
+import { createProcessFamilies } from '../metrics/process-families.ts';
+import { showBuild, showSlowReasons } from '../metrics/process-wide.ts';
+import { createMetrics, type Metrics } from '../metrics/registry.ts';
+import { slotReader, slotWriter, slowReasonReader } from '../metrics/slots.ts';
+import { nativeBaseOf } from '../net/sockets.ts';
+
+/** How often retired memory is looked at. */
+const RECLAIM_MS = 100;
+/** More than enough for what is parked within RECLAIM_MS: each call frees one generation of blocks. */
+const RECLAIM_CALLS = 2;
+
+const SETTINGS: ShardSettings = {
+  useNative: true,
+  isDebug: false,
+  // CoreDNS core, A4: 3 s for the first message, 10 s for each later one.
+  tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 20_000, unreadBytesMax: 1 << 20 },
+};
+
+export interface DataPlaneEvents {
+  onNotice(notice: Notice): void;
+  onReleased(generation: number): void;
+  onFatal(text: string): void;
+}
+
+export class DataPlane {
+  readonly plan: MemoryPlan;
+  readonly memory: WebAssembly.Memory;
+  readonly engine: Engine;
+  readonly writer: Writer;
+  readonly metrics: Metrics;
+  readonly pool: ShardPool;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(shardCount: number, version: string, log: Log, events: DataPlaneEvents) {
+    this.plan = planMemory(shardCount);
+    this.memory = createMemory(this.plan, nativeBaseOf);
+    const module = compileEngine(enginePath());
+    this.engine = instantiateEngine(module, this.memory);
+    const area = areaAt(this.plan, shardCount);
+    this.writer = { engine: this.engine, memory: this.memory, area };
+    const areas = areasOf(this.plan);
+    this.metrics = createMetrics({
+      read: slotReader(this.memory, areas),
+      slots: slotWriter(this.memory, area),
+      process: createProcessFamilies(),
+    });
+    showBuild(this.metrics, version, '');
+    showSlowReasons(this.metrics, slowReasonReader(this.memory, areas));
+    const restarts = (reason: RestartReason) =>
+      this.metrics.counter('wasmdns_shard_restarts_total', 'Counter of shards that were replaced.', { reason });
+    this.pool = new ShardPool({
+      memory: this.memory,
+      module,
+      plan: this.plan,
+      log,
+      settings: SETTINGS,
+      entry: shardEntry(),
+      onRestart: (_shard, reason) => this.metrics.slots.add(restarts(reason), 1),
+      ...events,
+    });
+    this.#timer = setInterval(() => this.reclaim(), RECLAIM_MS);
+    this.#timer.unref();
+  }
+
+  /** Frees memory that no shard can read any more. */
+  reclaim(): void {
+    for (let i = 0; i < RECLAIM_CALLS; i++) if (!this.engine.arenaReclaim()) return;
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.pool.stop(graceMs);
+    clearInterval(this.#timer);
+  }
+}
+
+/** Beside the bundle, or in dist/ when the sources run as they are. */
+function enginePath(): URL {
+  const beside = new URL('engine.wasm', import.meta.url);
+  return existsSync(beside) ? beside : new URL('../../dist/engine.wasm', import.meta.url);
+}
+
+function shardEntry(): URL {
+  const bundled = new URL('shard.js', import.meta.url);
+  return existsSync(bundled) ? bundled : new URL('../shard/worker.ts', import.meta.url);
+}

@@ -1,0 +1,187 @@
+// One loaded Corefile: its plugins' configurations and main-thread halves, and its program in shared memory. An instance
+// is made, started, handed to the shards, and stopped when no shard refers to it any more.
+
+import type { LoadedBlock, LoadedCorefile, LoadedDirective } from '../corefile/loader.ts';
+import type { Configuration, PluginPlan } from '../engine/messages.ts';
+import { BlockSteps, type Program, type ProgramListener, writeProgram } from '../engine/program.ts';
+import type { Control, ControlServices, Plain, ServerBlock } from '../plugin/contract.ts';
+import { type AnyDirective, directives } from '../plugins/order.ts';
+import type { DataPlane } from './data-plane.ts';
+import { type Listener, listenersOf, serverBlocks } from './zones.ts';
+
+export interface InstanceParts {
+  readonly loaded: LoadedCorefile;
+  readonly plane: DataPlane;
+  readonly generation: number;
+  /** Address that all listeners bind to; '' = all. */
+  readonly address: string;
+  /** Tests: every query takes the slow face. */
+  readonly isForcedSlow: boolean;
+  services(instance: Instance): ControlServices;
+}
+
+interface Placed {
+  readonly block: ServerBlock;
+  readonly directive: AnyDirective;
+  readonly config: unknown;
+  readonly control: Control | undefined;
+}
+
+const ORDER = directives.map(({ name }) => name);
+
+export class Instance {
+  readonly loaded: LoadedCorefile;
+  readonly generation: number;
+  readonly blocks: readonly ServerBlock[];
+  readonly listeners: readonly Listener[];
+  readonly #parts: InstanceParts;
+  readonly #placed: Placed[] = [];
+  #program: Program | undefined;
+
+  /** Parses every directive and makes the control halves; on an error what was made is stopped again. */
+  constructor(parts: InstanceParts) {
+    this.#parts = parts;
+    this.loaded = parts.loaded;
+    this.generation = parts.generation;
+    this.blocks = serverBlocks(parts.loaded.blocks, ORDER, parts.address);
+    this.listeners = listenersOf(this.blocks, parts.address);
+    const configs = this.blocks.map((block, i) => parseBlock(block, parts.loaded.blocks[i]!));
+    const services = parts.services(this);
+    try {
+      for (const [i, block] of this.blocks.entries()) {
+        for (const { directive, config } of configs[i]!) {
+          const control = directive.control?.(config, block, services);
+          this.#placed.push({ block, directive, config, control });
+        }
+      }
+    } catch (error) {
+      void this.stop();
+      throw error;
+    }
+  }
+
+  /** Starts the control halves of all plugins together: none waits for another's API server. */
+  async start(): Promise<void> {
+    const started = this.#controls().map((control) => control.start?.());
+    const results = await Promise.allSettled(started);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Writes the program; what the shards are to be told. */
+  configuration(): Configuration {
+    const { plane, generation, isForcedSlow } = this.#parts;
+    const blocks = this.blocks.map((block) => this.#compile(block));
+    const { metrics } = plane;
+    const listeners = this.listeners.map((listener) => this.#programListener(listener, blocks));
+    const program = writeProgram(plane.writer, { blocks, listeners, generation, isForcedSlow });
+    this.#program = program;
+    return {
+      generation,
+      listeners: this.listeners.map(({ address, port, server }, i) => ({
+        address,
+        port,
+        server,
+        program: program.listeners[i]!,
+      })),
+      blocks: this.blocks.map((block) => ({ block, plugins: this.#pluginPlans(block) })),
+      slots: {
+        panics: metrics.counter('coredns_panics_total', 'A metrics that counts the number of panics.', {}),
+        unsent: metrics.counter('wasmdns_udp_unsent_total', 'Counter of UDP replies that the kernel did not take.', {}),
+        refused: metrics.counter(
+          'wasmdns_exchanges_refused_total',
+          'Counter of queries refused because too many were waiting for an answer from elsewhere.',
+          {},
+        ),
+      },
+    };
+  }
+
+  /** The shards answer. */
+  announce(): void {
+    for (const control of this.#controls()) control.serving?.();
+  }
+
+  /** By plugin name; of several blocks with the same plugin the last one counts, as in CoreDNS. */
+  readiness(): ReadonlyMap<string, boolean> {
+    const ready = new Map<string, boolean>();
+    for (const { directive, control } of this.#placed) {
+      if (control?.isReady !== undefined) ready.set(directive.name, control.isReady());
+    }
+    return ready;
+  }
+
+  notify(block: number, plugin: string, message: Plain, shard: number): void {
+    const placed = this.#placed.find((each) => each.block.index === block && each.directive.name === plugin);
+    placed?.control?.onNotice?.(message, shard);
+  }
+
+  /** Final shutdown, in chain order (CoreDNS core, A6): ready closes, health waits its lameduck, prometheus closes. */
+  async beforeExit(signal: AbortSignal): Promise<void> {
+    for (const name of ORDER) {
+      const controls = this.#placed.filter(({ directive }) => directive.name === name);
+      await Promise.all(controls.map(({ control }) => control?.beforeExit?.(signal)));
+    }
+  }
+
+  /** Ends the control halves and gives the program's memory back. No shard may refer to this instance any more. */
+  async stop(): Promise<void> {
+    await Promise.allSettled(this.#controls().map((control) => control.stop?.()));
+    if (this.#program !== undefined) this.#parts.plane.engine.arenaRetire(this.#program.address);
+    this.#program = undefined;
+  }
+
+  #controls(): Control[] {
+    return this.#placed.flatMap(({ control }) => (control === undefined ? [] : [control]));
+  }
+
+  #compile(block: ServerBlock): BlockSteps {
+    const steps = new BlockSteps(block);
+    for (const [index, { directive, config, control }] of this.#placedIn(block).entries()) {
+      steps.enterPlugin(index);
+      const before = steps.steps.length;
+      directive.compile?.(config, steps, control);
+      if (steps.steps.length > before) continue;
+      if (directive.create !== undefined) steps.hasChain = true;
+      if (directive.create === undefined || directive.compile !== undefined) steps.pass();
+      else steps.slow();
+    }
+    return steps;
+  }
+
+  #placedIn(block: ServerBlock): Placed[] {
+    return this.#placed.filter((each) => each.block === block);
+  }
+
+  #pluginPlans(block: ServerBlock): PluginPlan[] {
+    return this.#placedIn(block).map(({ directive, config, control }) => ({
+      name: directive.name,
+      config: config as Plain,
+      shared: control?.shared,
+    }));
+  }
+
+  #programListener(listener: Listener, blocks: readonly BlockSteps[]): ProgramListener {
+    const { metrics } = this.#parts.plane;
+    const { server, port } = listener;
+    const isCounted = blocks.some((steps) => steps.isCounting);
+    const droppedScope = isCounted ? metrics.scope({ server, zone: 'dropped', view: '' }, '') : undefined;
+    const zones = listener.zones.map(({ zone, block, serverOrdinal }) => {
+      const steps = blocks[block]!;
+      const scope = steps.isCounting ? metrics.scope({ server, zone, view: '' }, steps.countedPlugin) : undefined;
+      return { zone, block, serverOrdinal, scope };
+    });
+    return { port, droppedScope, zones };
+  }
+}
+
+/** Configurations of a block's directives in chain order. */
+function parseBlock(block: ServerBlock, loaded: LoadedBlock): { directive: AnyDirective; config: unknown }[] {
+  const byName = new Map(loaded.directives.map((each): [string, LoadedDirective] => [each.name, each]));
+  return block.plugins.map((name) => {
+    const directive = directives.find((each) => each.name === name)!;
+    const { reader } = byName.get(name)!;
+    if (directive.oncePerBlock) reader.once();
+    return { directive, config: directive.parse(reader) };
+  });
+}

@@ -1,0 +1,175 @@
+// The server: the running instance, its successor during a reload, and the way to the end.
+
+import { loadCorefile, readCorefileHash } from '../corefile/loader.ts';
+import type { CorefileSource } from '../corefile/source.ts';
+import { createRecordStore } from '../engine/records.ts';
+import { UserError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { ControlServices, ReloadService } from '../plugin/contract.ts';
+import { directives } from '../plugins/order.ts';
+import { DataPlane } from './data-plane.ts';
+import { Instance } from './instance.ts';
+import { SharedCaches, SharedThings, SharedWords } from './shared-things.ts';
+import { startLines } from './zones.ts';
+
+export interface ServerOptions {
+  readonly source: CorefileSource;
+  readonly defaultPort: number;
+  readonly shardCount: number;
+  /** Address that all listeners bind to; '' = all. */
+  readonly address: string;
+  readonly version: string;
+  readonly log: Log;
+  /** No banner, no zone lines. */
+  readonly isQuiet: boolean;
+  /** Tests: every query takes the slow face. */
+  readonly isForcedSlow: boolean;
+  /** Prints a line without level. */
+  print(line: string): void;
+  /** The process should end with exit code 1. */
+  onFatal(text: string): void;
+}
+
+/** What open queries get at the end before the sockets close. */
+const STOP_GRACE_MS = 5000;
+
+export class Server {
+  readonly plane: DataPlane;
+  readonly #options: ServerOptions;
+  readonly #things = new SharedThings();
+  readonly #words: SharedWords;
+  readonly #caches: SharedCaches;
+  /** Instances by generation that some shard may still refer to. */
+  readonly #instances = new Map<number, Instance>();
+  #running: Instance | undefined;
+  #generation = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.plane = new DataPlane(options.shardCount, options.version, options.log, {
+      onNotice: ({ generation, block, plugin, message, shard }) =>
+        this.#instances.get(generation)?.notify(block, plugin, message, shard),
+      onReleased: (generation) => this.#retire(generation),
+      onFatal: (text) => options.onFatal(text),
+    });
+    this.#words = new SharedWords(this.plane.memory);
+    this.#caches = new SharedCaches(this.plane);
+  }
+
+  /** Loads the Corefile and serves. Throws UserError with one clear line. */
+  async start(): Promise<void> {
+    const ports = await this.#apply();
+    if (!this.#options.isQuiet) for (const line of startLines(this.#running!.blocks, ports)) this.#options.print(line);
+    this.#running!.announce();
+    const { fallback } = this.plane.pool;
+    if (fallback !== undefined)
+      this.#options.log.warning(`UDP goes through node:dgram, one system call a message: ${fallback}`);
+  }
+
+  /** SIGUSR1 and plugin reload. Never throws: a refused configuration leaves the old one running. */
+  restart(): Promise<{ readonly applied: boolean; readonly error?: string }> {
+    const turn = this.#turn.then(() => this.#restart());
+    this.#turn = turn;
+    return turn;
+  }
+
+  /** Lameduck and what else plugins do while queries are still answered. */
+  async beforeExit(signal: AbortSignal): Promise<void> {
+    await this.plane.pool.drain();
+    await this.#running?.beforeExit(signal);
+  }
+
+  /** Ends the shards and the plugins. */
+  async stop(): Promise<void> {
+    await this.plane.stop(STOP_GRACE_MS);
+    await Promise.allSettled([...this.#instances.values()].map((instance) => instance.stop()));
+  }
+
+  async #restart(): Promise<{ applied: boolean; error?: string }> {
+    const { log } = this.#options;
+    log.info('Reloading');
+    try {
+      await this.#apply();
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      log.error(`Restart failed: ${text}`);
+      return { applied: false, error: text };
+    }
+    this.#running!.announce();
+    log.info('Reloading complete');
+    return { applied: true };
+  }
+
+  /** Makes an instance of the Corefile as it is now the running one. Throws, leaving the old one. */
+  async #apply(): Promise<ReadonlyMap<string, number>> {
+    const { log, isForcedSlow } = this.#options;
+    const loaded = loadCorefile(this.#options.source, {
+      knownDirectives: directives.map(({ name }) => name),
+      defaultPort: this.#options.defaultPort,
+      environment: process.env,
+    });
+    for (const warning of loaded.warnings) log.warning(warning);
+    const generation = ++this.#generation;
+    const instance = new Instance({
+      loaded,
+      plane: this.plane,
+      generation,
+      address: this.#options.address,
+      isForcedSlow,
+      services: (made) => this.#services(made),
+    });
+    this.#instances.set(generation, instance);
+    try {
+      await instance.start();
+      const ports = await this.plane.pool.load(instance.configuration());
+      this.#running = instance;
+      return new Map(instance.listeners.map(({ server }, i) => [server, ports[i]!]));
+    } catch (error) {
+      // The shards release a generation that they were told of; otherwise nobody knows it but us.
+      this.#retire(generation);
+      throw plainError(error);
+    }
+  }
+
+  /** No shard refers to this generation any more. */
+  #retire(generation: number): void {
+    const instance = this.#instances.get(generation);
+    if (instance === undefined || instance === this.#running) return;
+    this.#instances.delete(generation);
+    void instance.stop();
+  }
+
+  #services(instance: Instance): ControlServices {
+    const { log } = this.#options;
+    const { plane } = this;
+    return {
+      log,
+      metrics: plane.metrics,
+      createRecords: () => createRecordStore(plane.writer),
+      createCache: (key, capacity) => this.#caches.use(key, capacity),
+      shared: (key, make) => this.#things.use(key, make),
+      readiness: () => instance.readiness(),
+      reload: this.#reloadService(instance),
+      words: this.#words.words,
+      shardCount: plane.plan.shardCount,
+      claimWord: (key) => this.#words.claim(key),
+      fatal: (text) => this.#options.onFatal(text),
+    };
+  }
+
+  #reloadService(instance: Instance): ReloadService {
+    const { source, defaultPort } = this.#options;
+    return {
+      runningHash: instance.loaded.hash,
+      readHash: () => readCorefileHash(source, { environment: process.env, defaultPort }),
+      restart: () => this.restart(),
+    };
+  }
+}
+
+/** Errors of the shards arrive as plain errors: one line for the operator all the same. */
+function plainError(error: unknown): Error {
+  if (error instanceof UserError) return error;
+  return error instanceof Error ? new UserError(error.message) : new UserError(String(error));
+}

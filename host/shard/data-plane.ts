@@ -1,0 +1,85 @@
+// The parts of a shard that a query meets, put together: engine, table of exchanges, slow path, TCP streams.
+
+import { SLOT_NONE } from '../../engine-as/shared/layout.ts';
+import type { Engine } from '../engine/load.ts';
+import { areaAt } from '../engine/memory.ts';
+import type { ShardTask } from '../engine/messages.ts';
+import type { Log } from '../log.ts';
+import { type SlotWriter, slotWriter } from '../metrics/slots.ts';
+import { loadSockets, type NativeSockets } from '../net/sockets.ts';
+import { ShardArea } from './area.ts';
+import { ExchangeTable } from './exchanges.ts';
+import { Handoff } from './handoff.ts';
+import { drainLogRecords } from './log-lines.ts';
+import { InnerQueries } from './services.ts';
+import { SlowPath } from './slow-path.ts';
+import { TcpStreams } from './tcp.ts';
+
+export interface DataPlane {
+  readonly area: ShardArea;
+  readonly engine: Engine;
+  readonly log: Log;
+  readonly slots: SlotWriter;
+  /** Absent: node:dgram; `fallback` says why. */
+  readonly sockets: NativeSockets | undefined;
+  readonly fallback: string | undefined;
+  readonly exchanges: ExchangeTable;
+  readonly handoff: Handoff;
+  readonly inner: InnerQueries;
+  readonly slowPath: SlowPath;
+  readonly streams: TcpStreams;
+  /** Slot of coredns_panics_total. */
+  panicsSlot: number;
+}
+
+export function createDataPlane(task: ShardTask, engine: Engine, log: Log): DataPlane {
+  const { memory, plan, shard, settings, ledger } = task;
+  const area = new ShardArea(memory, areaAt(plan, shard));
+  engine.prepareShard(area.at);
+  const loaded = settings.useNative ? loadSockets(ledger) : { unavailable: 'switched off' };
+  const isLoaded = !('unavailable' in loaded);
+  const slots = slotWriter(memory, area.at);
+  // The parts call each other; what is not there yet is reached through `plane`
+  const exchanges = new ExchangeTable({
+    area,
+    engine,
+    capacity: plan.exchangesPerShard,
+    onFailure: (handle, rcode, text) => plane.slowPath.report(handle, rcode, text),
+    onRecords: (generation) => drainLogRecords(area, generation, 0),
+  });
+  const handoff = new Handoff({
+    area,
+    exchanges,
+    runSlow: (handle) => plane.slowPath.run(handle),
+    onPanic: (handle, error) => plane.slowPath.panic(handle, error),
+  });
+  const inner = new InnerQueries({
+    area,
+    engine,
+    exchanges,
+    handoff,
+    onRecords: (listening, elapsedMs) => drainLogRecords(area, listening.generation, elapsedMs),
+  });
+  const plane: DataPlane = {
+    area,
+    engine,
+    log,
+    slots,
+    sockets: isLoaded ? loaded : undefined,
+    fallback: isLoaded ? undefined : loaded.unavailable,
+    exchanges,
+    handoff,
+    inner,
+    slowPath: new SlowPath({
+      area,
+      exchanges,
+      log,
+      slots,
+      panicsSlot: () => plane.panicsSlot,
+      bridge: (plugin, query) => inner.relay(plugin, query),
+    }),
+    streams: new TcpStreams({ shard, area, engine, handoff }, settings.tcp),
+    panicsSlot: SLOT_NONE,
+  };
+  return plane;
+}

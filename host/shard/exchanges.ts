@@ -1,0 +1,331 @@
+// Queries that left the fast face, saved in shared memory until their answer is known. The table is bounded; a query
+// that finds it full gets SERVFAIL at once.
+//
+//   EXCHANGES ─► entry 0 │ entry 1 │ ... │ large blocks of LARGE_ENTRIES entries each │ spare entry
+//                fresh entries are taken in order, ended ones are chained by EXCHANGE_NEXT and taken first, so that
+//                memory is touched only as far as queries ever waited at the same time
+
+import { RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
+import * as layout from '../../engine-as/shared/layout.ts';
+import { parseMessage } from '../dns/message.ts';
+import { nameText } from '../dns/name.ts';
+import type { Engine } from '../engine/load.ts';
+import { decodeSocketAddress } from '../net/socket-address.ts';
+import type { ExchangeHandle, Exchanges, Query } from '../plugin/contract.ts';
+import type { ShardArea } from './area.ts';
+import type { Generation, ReplyPath } from './generation.ts';
+
+const REPLY_BYTES_MAX = 65535;
+/** finish(): the reply is no message, and nothing has happened. */
+const REPLY_UNPARSABLE = 0xffffffff;
+/** Entries that hold one message of any size. */
+const LARGE_ENTRIES = Math.ceil(65536 / layout.EXCHANGE_STRIDE);
+const LARGE_BLOCKS_MAX = 16;
+
+/** A query on its way out of the fast face. The caller reuses one object for all. */
+export interface LeavingQuery {
+  path: ReplyPath;
+  messageAt: number;
+  bytes: number;
+  sockaddrAt: number;
+  sockaddrBytes: number;
+  controlAt: number;
+  controlBytes: number;
+  startedMs: number;
+  /** Address of the engine's handoff record. */
+  handoffAt: number;
+}
+
+export interface ExchangeTableParts {
+  readonly area: ShardArea;
+  readonly engine: Pick<Engine, 'finish' | 'fail'>;
+  /** Entries beside the spare one. */
+  readonly capacity: number;
+  /** Tells the plugins above of a failure. */
+  onFailure(handle: ExchangeHandle, rcode: number, text: string): void;
+  /** Log records may be waiting. */
+  onRecords(generation: Generation): void;
+}
+
+export class ExchangeTable implements Exchanges {
+  /** Queries that found the table full. */
+  refusedCount = 0;
+  openCount = 0;
+  readonly #area: ShardArea;
+  readonly #parts: ExchangeTableParts;
+  readonly #capacity: number;
+  readonly #spare: number;
+  readonly #largeAt: number;
+  readonly #freeLarge: number[] = [];
+  readonly #paths: (ReplyPath | undefined)[] = [];
+  readonly #generations: (Generation | undefined)[] = [];
+  /** Addresses of messages that do not fit into their entry. */
+  readonly #large = new Map<ExchangeHandle, number>();
+  #freeHead = 0;
+  #freshNext = 1;
+
+  constructor(parts: ExchangeTableParts) {
+    this.#parts = parts;
+    this.#area = parts.area;
+    const largeBlocks = Math.min(LARGE_BLOCKS_MAX, Math.floor(parts.capacity / (4 * LARGE_ENTRIES)));
+    this.#capacity = parts.capacity - largeBlocks * LARGE_ENTRIES;
+    this.#largeAt = this.at(this.#capacity + 1);
+    this.#spare = parts.capacity + 1;
+    for (let i = largeBlocks - 1; i >= 0; i--) this.#freeLarge.push(i);
+  }
+
+  get octets(): Uint8Array {
+    return this.#area.octets;
+  }
+
+  /** Address of the entry. */
+  at(handle: ExchangeHandle): number {
+    return this.#area.at + layout.EXCHANGES + (handle - 1) * layout.EXCHANGE_STRIDE;
+  }
+
+  /** Saves a query; 0 = the table is full and the query has been answered with SERVFAIL. */
+  open(leaving: LeavingQuery): ExchangeHandle {
+    const handle = this.#claim(leaving);
+    if (handle === 0) {
+      this.refusedCount++;
+      this.#refuse(leaving);
+      return 0;
+    }
+    this.#fill(handle, leaving);
+    const { generation } = leaving.path.listening;
+    this.#paths[handle] = leaving.path;
+    this.#generations[handle] = generation;
+    generation.openCount++;
+    this.openCount++;
+    return handle;
+  }
+
+  isOpen(handle: ExchangeHandle): boolean {
+    return this.#paths[handle] !== undefined;
+  }
+
+  generation(handle: ExchangeHandle): Generation {
+    return this.#generations[handle] ?? this.#notOpen(handle);
+  }
+
+  path(handle: ExchangeHandle): ReplyPath {
+    return this.#paths[handle] ?? this.#notOpen(handle);
+  }
+
+  /** Handles of all exchanges that began under a generation. */
+  handlesOf(generation: Generation): ExchangeHandle[] {
+    return this.#generations.flatMap((each, handle) => (each === generation ? [handle] : []));
+  }
+
+  offset(handle: ExchangeHandle): number {
+    return this.#large.get(handle) ?? this.at(handle) + layout.EXCHANGE_MESSAGE;
+  }
+
+  bytes(handle: ExchangeHandle): number {
+    return this.#word(handle, layout.EXCHANGE_BYTES);
+  }
+
+  hash(handle: ExchangeHandle): number {
+    return this.#word(handle, layout.EXCHANGE_HASH);
+  }
+
+  isStream(handle: ExchangeHandle): boolean {
+    return this.#word(handle, layout.EXCHANGE_PROTO) !== 0;
+  }
+
+  startedAtMs(handle: ExchangeHandle): number {
+    return this.#area.floats[(this.at(handle) + layout.EXCHANGE_STARTED_MS) >>> 3]!;
+  }
+
+  wantsAd(handle: ExchangeHandle): boolean {
+    return (this.#word(handle, layout.EXCHANGE_FLAGS) & layout.HANDOFF_WANTS_AD) !== 0;
+  }
+
+  /** Address of the zone entry that routed the query. */
+  zoneEntry(handle: ExchangeHandle): number {
+    return this.#word(handle, layout.EXCHANGE_ZONE);
+  }
+
+  step(handle: ExchangeHandle): number {
+    return this.#word(handle, layout.EXCHANGE_STEP);
+  }
+
+  /** ServerBlock.index of the query's block. */
+  blockIndex(handle: ExchangeHandle): number {
+    return this.#area.words[(this.#block(handle) + layout.BLOCK_INDEX) >>> 2]!;
+  }
+
+  /** Index of the link at whose step the query left the fast face; beyond the last link at the end of the chain. */
+  linkIndex(handle: ExchangeHandle): number {
+    const block = this.#block(handle);
+    const step = this.step(handle);
+    if (step >= this.#area.words[(block + layout.BLOCK_STEP_COUNT) >>> 2]!) return Number.MAX_SAFE_INTEGER;
+    const stepAt = block + layout.BLOCK_STEPS + step * layout.STEP_STRIDE;
+    if (this.#area.words[(stepAt + layout.STEP_OP) >>> 2] === layout.STEP_END) return Number.MAX_SAFE_INTEGER;
+    return this.#area.words[(stepAt + layout.STEP_PLUGIN) >>> 2]!;
+  }
+
+  /** Parses the saved message; throws MessageError where the reader of objects is stricter than the engine. */
+  query(handle: ExchangeHandle): Query {
+    const { octets, words } = this.#area;
+    const path = this.path(handle);
+    const bytes = this.bytes(handle);
+    const message = parseMessage(this.#area.copy(this.offset(handle), bytes));
+    const question = message.questions[0];
+    if (question === undefined) throw new Error('a query without a question left the fast face');
+    const zoneEntry = this.zoneEntry(handle);
+    const nameAt = words[(zoneEntry + layout.ZONE_NAME) >>> 2]!;
+    const nameBytes = words[(zoneEntry + layout.ZONE_NAME_BYTES) >>> 2]!;
+    return {
+      message,
+      name: question.name,
+      type: question.type,
+      class: question.class,
+      proto: path.proto === 0 ? 'udp' : 'tcp',
+      remote: decodeSocketAddress(octets, this.at(handle) + layout.EXCHANGE_SOCKADDR),
+      local: path.local(this.at(handle)),
+      zone: nameText(this.#area.copy(nameAt, nameBytes)),
+      handle,
+      bytes,
+    };
+  }
+
+  finish(handle: ExchangeHandle, offset: number, bytes: number): boolean {
+    const path = this.path(handle);
+    if (path.takeRaw !== undefined) {
+      const octets = this.#area.copy(offset, bytes);
+      this.#release(handle);
+      path.takeRaw({ kind: 'message', octets });
+      return true;
+    }
+    const { engine } = this.#parts;
+    const outAt = this.#area.at + layout.LARGE_OUT;
+    const replyBytes = engine.finish(
+      this.#area.at,
+      this.at(handle),
+      this.offset(handle),
+      this.bytes(handle),
+      offset,
+      bytes,
+      outAt,
+      REPLY_BYTES_MAX,
+      performance.now() - this.startedAtMs(handle),
+    );
+    if (replyBytes >>> 0 === REPLY_UNPARSABLE) return false;
+    this.#end(handle, path, outAt, replyBytes);
+    return true;
+  }
+
+  fail(handle: ExchangeHandle, rcode: number, text: string): void {
+    const path = this.path(handle);
+    if (path.takeRaw !== undefined) {
+      this.#release(handle);
+      path.takeRaw({ kind: 'failure', rcode, text });
+      return;
+    }
+    if (text !== '') this.#parts.onFailure(handle, rcode, text);
+    const outAt = this.#area.at + layout.LARGE_OUT;
+    const elapsedMs = performance.now() - this.startedAtMs(handle);
+    const { engine } = this.#parts;
+    const at = this.at(handle);
+    const bytes = engine.fail(this.#area.at, at, this.offset(handle), this.bytes(handle), rcode, outAt, elapsedMs);
+    this.#end(handle, path, outAt, bytes);
+  }
+
+  drop(handle: ExchangeHandle): void {
+    const path = this.path(handle);
+    if (path.takeRaw === undefined) {
+      this.#end(handle, path, 0, 0);
+      return;
+    }
+    this.#release(handle);
+    path.takeRaw({ kind: 'drop' });
+  }
+
+  #end(handle: ExchangeHandle, path: ReplyPath, messageAt: number, bytes: number): void {
+    const generation = this.generation(handle);
+    path.reply(handle, this.at(handle), messageAt, bytes);
+    // The records name blocks of this generation: read them before it may go
+    this.#parts.onRecords(generation);
+    this.#release(handle);
+  }
+
+  #claim(leaving: LeavingQuery): ExchangeHandle {
+    const isLarge = leaving.bytes > layout.EXCHANGE_MESSAGE_MAX;
+    if (isLarge && this.#freeLarge.length === 0) return 0;
+    let handle = this.#freeHead;
+    if (handle !== 0) this.#freeHead = this.#word(handle, layout.EXCHANGE_NEXT);
+    else if (this.#freshNext <= this.#capacity) handle = this.#freshNext++;
+    else return 0;
+    if (isLarge) {
+      const block = this.#freeLarge.pop()!;
+      this.#large.set(handle, this.#largeAt + block * LARGE_ENTRIES * layout.EXCHANGE_STRIDE);
+    }
+    return handle;
+  }
+
+  #release(handle: ExchangeHandle): void {
+    const generation = this.generation(handle);
+    this.#paths[handle] = undefined;
+    this.#generations[handle] = undefined;
+    const large = this.#large.get(handle);
+    if (large !== undefined) {
+      this.#large.delete(handle);
+      this.#freeLarge.push((large - this.#largeAt) / (LARGE_ENTRIES * layout.EXCHANGE_STRIDE));
+    }
+    this.#setWord(handle, layout.EXCHANGE_NEXT, this.#freeHead);
+    this.#freeHead = handle;
+    this.openCount--;
+    generation.openCount--;
+    if (generation.openCount === 0) generation.onIdle?.();
+  }
+
+  /** Answers a query that cannot be saved, through the spare entry. */
+  #refuse(leaving: LeavingQuery): void {
+    const handle = this.#spare;
+    this.#fill(handle, { ...leaving, bytes: 0 });
+    const outAt = this.#area.at + layout.LARGE_OUT;
+    const elapsedMs = performance.now() - leaving.startedMs;
+    const { engine } = this.#parts;
+    const at = this.at(handle);
+    const bytes = engine.fail(this.#area.at, at, leaving.messageAt, leaving.bytes, RCODE_SERVFAIL, outAt, elapsedMs);
+    leaving.path.reply(0, at, outAt, bytes);
+    this.#parts.onRecords(leaving.path.listening.generation);
+  }
+
+  #fill(handle: ExchangeHandle, leaving: LeavingQuery): void {
+    const { words, floats, octets } = this.#area;
+    const at = this.at(handle);
+    const entry = at >>> 2;
+    const handoff = leaving.handoffAt >>> 2;
+    words[entry + (layout.EXCHANGE_PROTO >>> 2)] = leaving.path.proto;
+    words[entry + (layout.EXCHANGE_ZONE >>> 2)] = words[handoff + (layout.HANDOFF_ZONE >>> 2)]!;
+    words[entry + (layout.EXCHANGE_STEP >>> 2)] = words[handoff + (layout.HANDOFF_STEP >>> 2)]!;
+    words[entry + (layout.EXCHANGE_HASH >>> 2)] = words[handoff + (layout.HANDOFF_HASH >>> 2)]!;
+    words[entry + (layout.EXCHANGE_FLAGS >>> 2)] = words[handoff + (layout.HANDOFF_FLAGS >>> 2)]!;
+    words[entry + (layout.EXCHANGE_BYTES >>> 2)] = leaving.bytes;
+    words[entry + (layout.EXCHANGE_LISTENER >>> 2)] = leaving.path.listening.port;
+    words[entry + (layout.EXCHANGE_NAMELEN >>> 2)] = leaving.sockaddrBytes;
+    words[entry + (layout.EXCHANGE_CONTROLLEN >>> 2)] = leaving.controlBytes;
+    floats[(at + layout.EXCHANGE_STARTED_MS) >>> 3] = leaving.startedMs;
+    octets.copy(octets, at + layout.EXCHANGE_SOCKADDR, leaving.sockaddrAt, leaving.sockaddrAt + leaving.sockaddrBytes);
+    octets.copy(octets, at + layout.EXCHANGE_CONTROL, leaving.controlAt, leaving.controlAt + leaving.controlBytes);
+    octets.copy(octets, this.offset(handle), leaving.messageAt, leaving.messageAt + leaving.bytes);
+  }
+
+  #block(handle: ExchangeHandle): number {
+    return this.#area.words[(this.zoneEntry(handle) + layout.ZONE_BLOCK) >>> 2]!;
+  }
+
+  #word(handle: ExchangeHandle, offset: number): number {
+    return this.#area.words[(this.at(handle) + offset) >>> 2]!;
+  }
+
+  #setWord(handle: ExchangeHandle, offset: number, value: number): void {
+    this.#area.words[(this.at(handle) + offset) >>> 2] = value;
+  }
+
+  #notOpen(handle: ExchangeHandle): never {
+    throw new Error(`exchange ${handle} is not open: it was ended twice, or never begun`);
+  }
+}

@@ -1,0 +1,108 @@
+// The engine's look-ups for a slow face that must agree with it: the one step of the calling plugin, nothing above it.
+
+import { RCODE_REFUSED } from '../../engine-as/shared/codes.ts';
+import * as layout from '../../engine-as/shared/layout.ts';
+import { composeMessage } from '../dns/message.ts';
+import type { Engine } from '../engine/load.ts';
+import { errorAnswer } from '../plugin/chain.ts';
+import type { Answer, EngineLookup, Query } from '../plugin/contract.ts';
+import type { ShardArea } from './area.ts';
+import type { ExchangeTable } from './exchanges.ts';
+import { toAnswer } from './services.ts';
+import { composeAnswer } from './slow-path.ts';
+
+// What runRecords() returns (engine-as/answer/records.ts)
+const FALL = 0;
+const FAILURE = 3;
+const REFUSE = 4;
+/** A question and its reply must fit in the room of one message of a stream. */
+const ROOM_BYTES = layout.LARGE_OUT - layout.LARGE_IN;
+
+export interface LookupParts {
+  readonly area: ShardArea;
+  readonly engine: Pick<Engine, 'runRecords' | 'runCacheGet' | 'runCachePut'>;
+  readonly exchanges: ExchangeTable;
+}
+
+export class StepLookup implements EngineLookup {
+  readonly #parts: LookupParts;
+  readonly #plugin: string;
+  readonly #link: number;
+
+  /** @param link index of the calling plugin in its block's chain. */
+  constructor(parts: LookupParts, plugin: string, link: number) {
+    this.#parts = parts;
+    this.#plugin = plugin;
+    this.#link = link;
+  }
+
+  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' {
+    const place = this.#place(query, layout.STEP_RECORDS);
+    if (place === undefined) return 'miss';
+    const { area, engine } = this.#parts;
+    const { zone, step, sockaddrAt } = place;
+    const bytes = this.#write(query);
+    const result = engine.runRecords(area.at, zone, step, area.at + layout.LARGE_IN, bytes, sockaddrAt, this.#outAt());
+    if (result === FALL) return 'miss';
+    if (result === REFUSE) return errorAnswer(RCODE_REFUSED, this.#plugin, '');
+    return result <= FAILURE ? this.#answer() : 'chase';
+  }
+
+  cacheGet(query: Query): Answer | undefined {
+    const place = this.#place(query, layout.STEP_CACHE);
+    if (place === undefined) return undefined;
+    const { area, engine } = this.#parts;
+    const { zone, step, sockaddrAt } = place;
+    const bytes = this.#write(query);
+    const isHit = engine.runCacheGet(area.at, zone, step, area.at + layout.LARGE_IN, bytes, sockaddrAt, this.#outAt());
+    return isHit === 1 ? this.#answer() : undefined;
+  }
+
+  cachePut(query: Query, answer: Answer): Answer {
+    const place = this.#place(query, layout.STEP_CACHE);
+    if (place === undefined) return answer;
+    const { area, engine } = this.#parts;
+    const { zone, step, sockaddrAt } = place;
+    const bytes = this.#write(query);
+    const reply = composeAnswer(query, answer);
+    const replyAt = area.at + layout.LARGE_IN + ((bytes + 7) & ~7);
+    if (((bytes + 7) & ~7) + reply.length > ROOM_BYTES) return answer;
+    area.octets.set(reply, replyAt);
+    const messageAt = area.at + layout.LARGE_IN;
+    const outAt = this.#outAt();
+    const isSeen = engine.runCachePut(area.at, zone, step, messageAt, bytes, sockaddrAt, replyAt, reply.length, outAt);
+    return isSeen === 1 ? { ...this.#answer(), from: answer.from } : answer;
+  }
+
+  /** The step of the calling plugin in the program that the query came in under. */
+  #place(query: Query, op: number): { zone: number; step: number; sockaddrAt: number } | undefined {
+    const { area, exchanges } = this.#parts;
+    if (!exchanges.isOpen(query.handle)) return undefined;
+    const zone = exchanges.zoneEntry(query.handle);
+    const block = area.words[(zone + layout.ZONE_BLOCK) >>> 2]!;
+    const count = area.words[(block + layout.BLOCK_STEP_COUNT) >>> 2]!;
+    for (let step = 0; step < count; step++) {
+      const at = block + layout.BLOCK_STEPS + step * layout.STEP_STRIDE;
+      const isOwn = area.words[(at + layout.STEP_PLUGIN) >>> 2] === this.#link;
+      if (!isOwn || area.words[(at + layout.STEP_OP) >>> 2] !== op) continue;
+      return { zone, step, sockaddrAt: exchanges.at(query.handle) + layout.EXCHANGE_SOCKADDR };
+    }
+    return undefined;
+  }
+
+  /** The query as the plugin sees it, which may differ from what the client sent. */
+  #write(query: Query): number {
+    const octets = composeMessage(query.message);
+    this.#parts.area.octets.set(octets, this.#parts.area.at + layout.LARGE_IN);
+    return octets.length;
+  }
+
+  #answer(): Answer {
+    const { area } = this.#parts;
+    return toAnswer(area.copy(this.#outAt(), area.word(layout.SHARD_REPLY_BYTES)), this.#plugin);
+  }
+
+  #outAt(): number {
+    return this.#parts.area.at + layout.LARGE_OUT;
+  }
+}

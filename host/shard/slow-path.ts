@@ -1,0 +1,210 @@
+// From a saved query to its outcome through the plugins' slow faces.
+//
+//   exchange ─► Query ─► chain from the step's link on ─► Outcome ─► octets in LARGE_IN ─► finish() or fail()
+
+import {
+  FLAG_CD,
+  FLAG_QR,
+  FLAG_RD,
+  FLAG_TC,
+  HEADER_BYTES,
+  MESSAGE_BYTES_MAX,
+  OPCODE_MASK,
+  RCODE_FORMERR,
+  RCODE_SERVFAIL,
+} from '../../engine-as/shared/codes.ts';
+import { LARGE_IN } from '../../engine-as/shared/layout.ts';
+import { composeMessage, type ResourceRecord } from '../dns/message.ts';
+import { composeName } from '../dns/name.ts';
+import type { Log } from '../log.ts';
+import type { SlotWriter } from '../metrics/slots.ts';
+import { foldChain, PluginError, type RelayBridge, reportAbove } from '../plugin/chain.ts';
+import type { Answer, ExchangeHandle, Next, Outcome, Query } from '../plugin/contract.ts';
+import type { ShardArea } from './area.ts';
+import type { ExchangeTable } from './exchanges.ts';
+import type { BlockChain } from './generation.ts';
+
+/** A slow face that has no outcome by then gets SERVFAIL for its query: an exchange must not be lost for ever. */
+const DEADLINE_MS = 30_000;
+
+export interface SlowPathParts {
+  readonly area: ShardArea;
+  readonly exchanges: ExchangeTable;
+  readonly log: Log;
+  readonly slots: SlotWriter;
+  /** Slot of coredns_panics_total, which the last loaded configuration named. */
+  panicsSlot(): number;
+  readonly bridge: RelayBridge;
+}
+
+interface Run {
+  readonly startedMs: number;
+}
+
+export class SlowPath {
+  readonly #parts: SlowPathParts;
+  /** In the order of their beginning. A late outcome of a run that is not here any more is forgotten. */
+  readonly #runs = new Map<ExchangeHandle, Run>();
+  readonly #folded = new WeakMap<BlockChain, Map<number, Next>>();
+
+  constructor(parts: SlowPathParts) {
+    this.#parts = parts;
+  }
+
+  /** Never throws; the exchange ends sooner or later. */
+  run(handle: ExchangeHandle): void {
+    const { exchanges } = this.#parts;
+    let query: Query;
+    try {
+      query = exchanges.query(handle);
+    } catch {
+      exchanges.fail(handle, RCODE_FORMERR, '');
+      return;
+    }
+    const run: Run = { startedMs: performance.now() };
+    this.#runs.set(handle, run);
+    this.#chain(handle)(query).then(
+      (outcome) => this.#end(handle, run, query, outcome),
+      (error: unknown) => this.#fail(handle, run, error),
+    );
+  }
+
+  /** The exchange has been ended by somebody else; its outcome is not wanted any more. */
+  abandon(handle: ExchangeHandle): void {
+    this.#runs.delete(handle);
+  }
+
+  /** Ends runs that have taken too long. Called every heartbeat. */
+  sweep(nowMs: number): void {
+    for (const [handle, run] of this.#runs) {
+      if (run.startedMs + DEADLINE_MS > nowMs) return;
+      this.#runs.delete(handle);
+      this.#parts.exchanges.fail(handle, RCODE_SERVFAIL, `no outcome within ${DEADLINE_MS / 1000}s`);
+    }
+  }
+
+  /** CoreDNS core, A4: the log line and the counter of a plugin that threw. */
+  panic(handle: ExchangeHandle, error: unknown): void {
+    const { exchanges, log, slots } = this.#parts;
+    const server = exchanges.isOpen(handle) ? exchanges.path(handle).listening.server : '';
+    const text = error instanceof Error ? error.message : String(error);
+    log.error(`Recovered from panic in server: "${server}" ${text}`);
+    slots.add(this.#parts.panicsSlot(), 1);
+  }
+
+  /** Tells the plugins above the exchange's step. */
+  report(handle: ExchangeHandle, rcode: number, text: string): void {
+    const { exchanges } = this.#parts;
+    const links = exchanges.generation(handle).blocks.get(exchanges.blockIndex(handle))?.links ?? [];
+    const below = Math.min(exchanges.linkIndex(handle), links.length);
+    if (!links.slice(0, below).some((link) => link.plugin?.onError !== undefined)) return;
+    try {
+      reportAbove(links, below, exchanges.query(handle), rcode, text);
+    } catch (error) {
+      this.panic(handle, error);
+    }
+  }
+
+  #chain(handle: ExchangeHandle): Next {
+    const { exchanges, bridge } = this.#parts;
+    const chain = exchanges.generation(handle).blocks.get(exchanges.blockIndex(handle));
+    if (chain === undefined) return () => Promise.reject(new Error('no block belongs to this query'));
+    const from = Math.min(exchanges.linkIndex(handle), chain.links.length);
+    let folded = this.#folded.get(chain);
+    if (folded === undefined) {
+      folded = new Map();
+      this.#folded.set(chain, folded);
+    }
+    let next = folded.get(from);
+    if (next === undefined) {
+      next = foldChain(chain.links, from, bridge);
+      folded.set(from, next);
+    }
+    return next;
+  }
+
+  #end(handle: ExchangeHandle, run: Run, query: Query, outcome: Outcome): void {
+    if (this.#runs.get(handle) !== run) return;
+    this.#runs.delete(handle);
+    const { exchanges } = this.#parts;
+    if (outcome.kind === 'drop') exchanges.drop(handle);
+    else if (outcome.error !== undefined) exchanges.fail(handle, outcome.rcode, outcome.error);
+    else this.#finish(handle, query, outcome);
+  }
+
+  #finish(handle: ExchangeHandle, query: Query, answer: Answer): void {
+    const { area, exchanges } = this.#parts;
+    try {
+      const octets = composeAnswer(query, answer);
+      const at = area.at + LARGE_IN;
+      area.octets.set(octets, at);
+      if (exchanges.finish(handle, at, octets.length)) return;
+      throw new PluginError(answer.from, new Error('the answer is no message'));
+    } catch (error) {
+      this.panic(handle, error);
+      if (exchanges.isOpen(handle)) exchanges.fail(handle, RCODE_SERVFAIL, '');
+    }
+  }
+
+  #fail(handle: ExchangeHandle, run: Run, error: unknown): void {
+    if (this.#runs.get(handle) !== run) return;
+    this.#runs.delete(handle);
+    this.panic(handle, error);
+    this.#parts.exchanges.fail(handle, RCODE_SERVFAIL, '');
+  }
+}
+
+/**
+ * The reply message to a query; an OPT only for an rcode that needs one. Records beyond 65535 octets (names counted
+ * uncompressed) are left out from the end, with TC set. Throws MessageError for records that cannot be written.
+ */
+export function composeAnswer(query: Query, answer: Answer): Uint8Array {
+  const { message } = query;
+  const copied = message.flags & (OPCODE_MASK | FLAG_RD | FLAG_CD);
+  const questions = message.questions.slice(0, 1);
+  const room = new Room(MESSAGE_BYTES_MAX - HEADER_BYTES - OPT_BYTES - (questions[0]?.wire.length ?? 0) - 4);
+  const sections = {
+    answer: room.fit(answer.answer),
+    authority: room.fit(answer.authority),
+    additional: room.fit(answer.additional),
+  };
+  return composeMessage({
+    id: message.id,
+    flags: FLAG_QR | copied | answer.flags | (room.isFull ? FLAG_TC : 0) | (answer.rcode & 0xf),
+    questions,
+    ...sections,
+    edns: answer.rcode > 0xf ? extendedRcode(answer.rcode) : undefined,
+  });
+}
+
+const OPT_BYTES = 11;
+/** Type, class, TTL and length of an RR. */
+const RECORD_FIXED_BYTES = 10;
+
+/** Counts octets down; once a record did not fit, no later one does. */
+class Room {
+  isFull: boolean = false;
+  #bytes: number;
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  fit(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
+    const count = records.findIndex((record) => {
+      this.#bytes -= recordBytes(record);
+      this.isFull ||= this.#bytes < 0;
+      return this.isFull;
+    });
+    return count < 0 ? records : records.slice(0, count);
+  }
+}
+
+function recordBytes({ wire, name, rdata }: ResourceRecord): number {
+  return (wire ?? composeName(name)).length + RECORD_FIXED_BYTES + rdata.length;
+}
+
+/** Rcodes above 15 need an OPT (RFC 6891 §6.1.3). */
+function extendedRcode(rcode: number) {
+  return { payloadBytes: MESSAGE_BYTES_MAX, extendedRcode: rcode >> 4, version: 0, flags: 0, options: [] };
+}

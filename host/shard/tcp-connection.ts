@@ -1,0 +1,304 @@
+// One TCP connection: frames in, replies out, strictly in order.
+//
+//   reading ──query left the fast face──► waiting ──reply──► reading
+//      │  ▲
+//      │  └── the client has read ── stalled: too many replies lie unread
+//      └── deadline, end, error ──► closed
+
+import type { Socket } from 'node:net';
+import { HEADER_BYTES, OUTCOME_ANSWER, OUTCOME_RELAY, OUTCOME_SLOW, PROTO_TCP } from '../../engine-as/shared/codes.ts';
+import * as layout from '../../engine-as/shared/layout.ts';
+import type { Engine } from '../engine/load.ts';
+import { encodeSocketAddress } from '../net/socket-address.ts';
+import type { Endpoint, ExchangeHandle } from '../plugin/contract.ts';
+import type { ShardArea } from './area.ts';
+import type { Listening, ReplyPath } from './generation.ts';
+import type { Handoff } from './handoff.ts';
+import { drainLogRecords } from './log-lines.ts';
+import { clearDeadline, type Deadlined, type DeadlineList } from './stream-deadlines.ts';
+import type { TcpStreams } from './tcp.ts';
+
+const REPLY_BYTES_MAX = 65535;
+const LENGTH_BYTES = 2;
+/** A frame that arrives in pieces gets this much first, then twice as much: a length alone reserves nothing. */
+const PARTIAL_BYTES_FIRST = 512;
+/** The room behind LARGE_IN's message, where the client's sockaddr stands while a query is served. */
+const SOCKADDR_AT = layout.LARGE_IN + 65536;
+const STAGING_BYTES = 64 << 10;
+/** Log records are read before the list is full. */
+const LOG_RECORDS_WAITING_MAX = layout.LOG_MAX >> 1;
+
+export interface TcpParts {
+  readonly shard: number;
+  readonly area: ShardArea;
+  readonly engine: Pick<Engine, 'serveOne' | 'settle' | 'quiesce'>;
+  readonly handoff: Handoff;
+  readonly streams: TcpStreams;
+}
+
+export class TcpConnection implements ReplyPath, Deadlined {
+  readonly proto = PROTO_TCP;
+  readonly listening: Listening;
+  previous: Deadlined | undefined;
+  next: Deadlined | undefined;
+  list: DeadlineList | undefined;
+  deadlineMs = 0;
+  readonly #parts: TcpParts;
+  readonly #socket: Socket;
+  readonly #sockaddr: Uint8Array;
+  #partial: Buffer | undefined;
+  #partialBytes = 0;
+  /** What follows the query that is being waited for. */
+  #rest: Buffer | undefined;
+  #state: 'reading' | 'waiting' | 'stalled' | 'closed' = 'reading';
+  /** Within #consume(), which reads on by itself when a reply is there at once. */
+  #isConsuming: boolean;
+  /** Nothing more is to be served. */
+  #isEnding: boolean;
+  /** The client sends no more; what it has sent is served. */
+  #hasEnded: boolean;
+
+  /** Undefined if the client has gone already. */
+  static accept(parts: TcpParts, listening: Listening, socket: Socket): TcpConnection | undefined {
+    const { remoteAddress, remotePort } = socket;
+    if (remoteAddress === undefined || remotePort === undefined) {
+      socket.destroy();
+      return undefined;
+    }
+    const sockaddr = new Uint8Array(layout.SOCKADDR_STRIDE);
+    const bytes = encodeSocketAddress(sockaddr, 0, remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ''), remotePort);
+    return new TcpConnection(parts, listening, socket, sockaddr.subarray(0, bytes));
+  }
+
+  private constructor(parts: TcpParts, listening: Listening, socket: Socket, sockaddr: Uint8Array) {
+    this.#parts = parts;
+    this.listening = listening;
+    this.#socket = socket;
+    this.#sockaddr = sockaddr;
+    this.#isConsuming = false;
+    this.#isEnding = false;
+    this.#hasEnded = false;
+    parts.streams.fresh.set(this, performance.now());
+    socket.on('data', (chunk: Buffer) => this.#consume(chunk));
+    socket.on('drain', () => {
+      if (this.#state === 'stalled') this.#goOn();
+    });
+    socket.on('end', () => {
+      this.#hasEnded = true;
+      if (this.#state === 'reading') this.#end();
+    });
+    // Resets and timeouts: 'close' follows
+    socket.on('error', () => {});
+    socket.on('close', () => this.#close());
+  }
+
+  /** Ends the connection behind the reply that is being waited for, or now. Nothing more is read. */
+  endSoon(): void {
+    this.#isEnding = true;
+    if (this.#state === 'waiting' || this.#state === 'closed' || this.#isConsuming) return;
+    this.#end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#close();
+  }
+
+  reply(_handle: ExchangeHandle, _exchangeAt: number, messageAt: number, bytes: number): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'reading';
+    if (bytes !== 0) this.#append(messageAt, bytes);
+    this.#flush();
+    if (this.#isConsuming) return;
+    if (this.#isEnding) this.#end();
+    // Later, because a reply may come while another query's outcome is being handled in the same buffers
+    else setImmediate(() => this.#goOn());
+  }
+
+  local(): Endpoint {
+    const { localAddress = '', localPort = this.listening.port } = this.#socket;
+    const address = localAddress.replace(/^::ffff:(?=\d+\.)/i, '');
+    return { address, port: localPort, family: address.includes(':') ? 6 : 4 };
+  }
+
+  #consume(chunk: Buffer): void {
+    if (this.#state !== 'reading' || this.#isEnding || this.#rest !== undefined) {
+      this.#hold(chunk);
+      return;
+    }
+    const { area, engine, shard } = this.#parts;
+    const startedMs = performance.now();
+    area.stamp(startedMs);
+    this.#isConsuming = true;
+    const used = this.#frames(chunk, startedMs);
+    this.#isConsuming = false;
+    this.#flush();
+    const elapsedMs = performance.now() - startedMs;
+    engine.settle(area.at, elapsedMs);
+    drainLogRecords(area, this.listening.generation, elapsedMs);
+    engine.quiesce(shard);
+    if (this.#isStopped()) this.#hold(chunk.subarray(used));
+    else if (this.#isEnding || this.#hasEnded) this.#end();
+    else if (used < chunk.length) this.#keep(chunk, used);
+  }
+
+  /** Serves the whole frames of a chunk; returns the octets used. */
+  #frames(chunk: Buffer, startedMs: number): number {
+    let at = 0;
+    if (this.#partialBytes > 0) {
+      at = this.#complete(chunk);
+      const partial = this.#partial!;
+      if (this.#partialBytes < LENGTH_BYTES || this.#partialBytes < LENGTH_BYTES + partial.readUInt16BE(0)) return at;
+      const bytes = this.#partialBytes - LENGTH_BYTES;
+      this.#partial = undefined;
+      this.#partialBytes = 0;
+      this.#serve(partial, LENGTH_BYTES, bytes, startedMs);
+    }
+    while (!this.#isStopped() && chunk.length - at >= LENGTH_BYTES) {
+      const bytes = chunk.readUInt16BE(at);
+      if (chunk.length - at - LENGTH_BYTES < bytes) break;
+      this.#serve(chunk, at + LENGTH_BYTES, bytes, startedMs);
+      at += LENGTH_BYTES + bytes;
+    }
+    return at;
+  }
+
+  #serve(source: Buffer, at: number, bytes: number, startedMs: number): void {
+    const { area, engine, handoff, streams } = this.#parts;
+    streams.idle.set(this, startedMs);
+    // CoreDNS ignores frames too short for a header and keeps the connection
+    if (bytes < HEADER_BYTES) return;
+    const messageAt = area.at + layout.LARGE_IN;
+    const sockaddrAt = area.at + SOCKADDR_AT;
+    const outAt = area.at + layout.LARGE_OUT;
+    source.copy(area.octets, messageAt, at, at + bytes);
+    area.octets.set(this.#sockaddr, sockaddrAt);
+    const { program } = this.listening;
+    const outcome = engine.serveOne(area.at, program, messageAt, bytes, sockaddrAt, PROTO_TCP, outAt, REPLY_BYTES_MAX);
+    if (outcome === OUTCOME_ANSWER) {
+      this.#append(outAt, area.word(layout.SHARD_REPLY_BYTES));
+      if (area.word(layout.SHARD_LOG_COUNT) >= LOG_RECORDS_WAITING_MAX) {
+        drainLogRecords(area, this.listening.generation, performance.now() - startedMs);
+      }
+    } else if (outcome === OUTCOME_RELAY || outcome === OUTCOME_SLOW) {
+      this.#state = 'waiting';
+      clearDeadline(this);
+      // What runs from here may answer other connections through the same buffers
+      this.#flush();
+      handoff.take({
+        path: this,
+        messageAt,
+        bytes,
+        sockaddrAt,
+        sockaddrBytes: this.#sockaddr.length,
+        controlAt: 0,
+        controlBytes: 0,
+        startedMs,
+        handoffAt: area.at + layout.HANDOFFS,
+      });
+      if (this.#state !== 'waiting') streams.idle.set(this, startedMs);
+    }
+  }
+
+  /** Reads on after a reply or a stall: first what was held back, then the socket. */
+  #goOn(): void {
+    if (this.#state === 'closed' || this.#state === 'waiting') return;
+    if (this.#isEnding) {
+      this.#end();
+      return;
+    }
+    this.#parts.streams.idle.set(this, performance.now());
+    this.#state = this.#isUnread() ? 'stalled' : 'reading';
+    if (this.#state === 'stalled') return;
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#consume(rest);
+    else if (this.#hasEnded) this.#end();
+    if (!this.#isStopped() && !this.#isEnding) this.#socket.resume();
+  }
+
+  #isUnread(): boolean {
+    return this.#socket.writableLength > this.#parts.streams.limits.unreadBytesMax;
+  }
+
+  /** Stops reading; what has been read is kept. Bounded: a paused socket reads no further chunk. */
+  #hold(rest: Buffer): void {
+    if (this.#state === 'closed') return;
+    this.#socket.pause();
+    if (rest.length === 0 || this.#isEnding) return;
+    this.#rest = this.#rest === undefined ? rest : Buffer.concat([this.#rest, rest]);
+  }
+
+  /** Adds octets to the frame in pieces, at most to its end; returns the octets taken. */
+  #complete(chunk: Buffer): number {
+    let at = 0;
+    while (this.#partialBytes < LENGTH_BYTES && at < chunk.length) at += this.#take(chunk, at, at + 1);
+    if (this.#partialBytes < LENGTH_BYTES) return at;
+    const missing = LENGTH_BYTES + this.#partial!.readUInt16BE(0) - this.#partialBytes;
+    return at + this.#take(chunk, at, Math.min(chunk.length, at + missing));
+  }
+
+  #keep(chunk: Buffer, from: number): void {
+    this.#take(chunk, from, chunk.length);
+  }
+
+  #take(chunk: Buffer, from: number, to: number): number {
+    const needed = this.#partialBytes + to - from;
+    let partial = this.#partial;
+    if (partial === undefined || partial.length < needed) {
+      const grown = Buffer.allocUnsafe(Math.max(needed, PARTIAL_BYTES_FIRST, 2 * (partial?.length ?? 0)));
+      partial?.copy(grown, 0, 0, this.#partialBytes);
+      partial = grown;
+      this.#partial = grown;
+    }
+    this.#partialBytes += chunk.copy(partial, this.#partialBytes, from, to);
+    return to - from;
+  }
+
+  #append(messageAt: number, bytes: number): void {
+    if (staged + LENGTH_BYTES + bytes > STAGING.length) this.#flush();
+    STAGING.writeUInt16BE(bytes, staged);
+    this.#parts.area.octets.copy(STAGING, staged + LENGTH_BYTES, messageAt, messageAt + bytes);
+    staged += LENGTH_BYTES + bytes;
+  }
+
+  #flush(): void {
+    if (staged === 0) return;
+    const octets = Buffer.from(STAGING.subarray(0, staged));
+    staged = 0;
+    if (this.#state === 'closed') return;
+    this.#socket.write(octets);
+    if (this.#state !== 'reading' || !this.#isUnread()) return;
+    this.#state = 'stalled';
+    this.#socket.pause();
+    this.#parts.streams.idle.set(this, performance.now());
+  }
+
+  #end(): void {
+    this.#isEnding = true;
+    this.#rest = undefined;
+    this.#partial = undefined;
+    this.#partialBytes = 0;
+    this.#socket.end();
+    this.#socket.resume();
+    // A client that reads nothing and closes nothing is cut off
+    this.#parts.streams.idle.set(this, performance.now());
+  }
+
+  #isStopped(): boolean {
+    return this.#state !== 'reading';
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearDeadline(this);
+    this.#rest = undefined;
+    this.#partial = undefined;
+    this.#parts.streams.forget(this);
+  }
+}
+
+/** Replies on their way into one write. Used by one connection at a time, empty in between; one for the thread. */
+const STAGING = Buffer.allocUnsafeSlow(STAGING_BYTES + LENGTH_BYTES + REPLY_BYTES_MAX);
+let staged = 0;

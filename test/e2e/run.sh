@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs the end-to-end suites against the real programs: etcd, kube-apiserver, CoreDNS, dnsperf.
+#
+#   test/e2e/run.sh [SUITE...]        cases start changes watch faults scale differential; all of them by default
+#
+# Prints each suite's counts; a suite that could not run fails the whole. About six minutes when the tools are cached.
+#   WASMDNS_E2E_SEED=N                repeats the random choices of a run
+#   WASMDNS_E2E_QUESTIONS=N           questions of the differential suite (20000)
+#   WASMDNS_E2E_SEAT=coredns          CoreDNS in wasmdns's place: checks the suites themselves
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+node=node_modules/.bin/node
+suites=(cases start changes watch faults scale differential)
+[ $# -eq 0 ] || suites=("$@")
+
+for suite in "${suites[@]}"; do
+  [ -f "test/e2e/$suite.e2e.ts" ] || { echo "run.sh: there is no suite '$suite'" >&2; exit 2; }
+done
+bash test/e2e/install.sh
+[ "${WASMDNS_E2E_SEAT:-wasmdns}" = coredns ] || npm run --silent build
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+table=() failed=0
+for suite in "${suites[@]}"; do
+  echo "== $suite"
+  started=$SECONDS status=0
+  # The single passes of the cases would hide everything else.
+  $node --test --test-timeout=600000 --test-reporter=spec "test/e2e/$suite.e2e.ts" 2>&1 | tee "$log" | grep -v '^    ✔' ||
+    status=${PIPESTATUS[0]}
+  count() { sed -n "s/^ℹ $1 \([0-9]*\).*/\1/p" "$log" | tail -1; }
+  passed=$(count pass) skipped=$(count skipped) broken=$(($(count fail) + $(count cancelled)))
+  verdict=ok
+  if [ "$status" -ne 0 ] || [ "${passed:-0}" -eq 0 ] || [ "$broken" -ne 0 ]; then
+    verdict=FAILED failed=1
+  fi
+  table+=("$(printf '%-14s %-7s %5s passed %3s failed %3s skipped %5s s' \
+    "$suite" "$verdict" "${passed:-0}" "$broken" "${skipped:-0}" $((SECONDS - started)))")
+done
+printf '%s\n' '== end-to-end suites' "${table[@]}"
+exit $failed

@@ -1,0 +1,161 @@
+// A real etcd and a real kube-apiserver on loopback: token authentication, RBAC, both address families.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { ApiClient } from './api-client.ts';
+import { Child, scratchDirectory, until } from './child.ts';
+import { freePort } from './ports.ts';
+import { toolPath } from './tools.ts';
+
+const ADMIN_TOKEN = 'admin-token';
+/** May list and watch what a DNS server needs, and nothing else. */
+const DNS_TOKEN = 'dns-token';
+
+export class ControlPlane {
+  readonly api: ApiClient;
+  readonly port: number;
+  private readonly etcdPort: number;
+  private readonly directory: string;
+  private etcd!: Child;
+  private apiserver!: Child;
+
+  private constructor(directory: string, port: number, etcdPort: number) {
+    this.directory = directory;
+    this.port = port;
+    this.etcdPort = etcdPort;
+    this.api = new ApiClient(port, ADMIN_TOKEN);
+  }
+
+  static async start(): Promise<ControlPlane> {
+    const directory = mkdtempSync(join(scratchDirectory(), 'control-plane-'));
+    const plane = new ControlPlane(directory, await freePort(), await freePort());
+    execFileSync('openssl', ['genrsa', '-out', join(directory, 'sa.key'), '2048'], { stdio: 'ignore' });
+    const tokens = `${ADMIN_TOKEN},admin,admin,system:masters\n${DNS_TOKEN},dns,dns\n`;
+    writeFileSync(join(directory, 'tokens.csv'), tokens);
+    plane.startEtcd(await freePort());
+    await plane.startApiServer();
+    await plane.grantDnsRole();
+    return plane;
+  }
+
+  /** Stops the API server without grace; etcd keeps the objects. */
+  async stopApiServer(): Promise<void> {
+    this.apiserver.kill('SIGKILL');
+    await this.apiserver.exited;
+  }
+
+  async startApiServer(): Promise<void> {
+    this.apiserver = new Child('kube-apiserver', toolPath('kube-apiserver'), [
+      `--etcd-servers=http://127.0.0.1:${this.etcdPort}`,
+      `--cert-dir=${join(this.directory, 'certs')}`,
+      `--secure-port=${this.port}`,
+      '--bind-address=127.0.0.1',
+      // No endpoint of default/kubernetes: which service is "the DNS service" is then decided by the tests alone.
+      '--endpoint-reconciler-type=none',
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-key-file=${join(this.directory, 'sa.key')}`,
+      `--service-account-signing-key-file=${join(this.directory, 'sa.key')}`,
+      '--authorization-mode=RBAC',
+      `--token-auth-file=${join(this.directory, 'tokens.csv')}`,
+      '--service-cluster-ip-range=10.96.0.0/12,fd00:10:96::/108',
+      '--disable-admission-plugins=ServiceAccount',
+      '--max-requests-inflight=2000',
+      '--max-mutating-requests-inflight=1000',
+    ]);
+    await until(
+      'kube-apiserver is ready',
+      60_000,
+      async () => {
+        if (this.apiserver.hasExited)
+          throw new Error(`kube-apiserver has exited:\n${this.apiserver.output().slice(-2000)}`);
+        return this.api.get('/readyz').then(
+          () => true,
+          () => false,
+        );
+      },
+      100,
+    );
+    await until('default/kubernetes exists', 20_000, () =>
+      this.api.get('/api/v1/namespaces/default/services/kubernetes').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  /** Forgets all revisions before the present one: older watches get 410 Gone. */
+  async compact(): Promise<void> {
+    const status = (await this.etcdCall('/v3/maintenance/status', {})) as { header: { revision: string } };
+    await this.etcdCall('/v3/kv/compaction', { revision: status.header.revision, physical: true });
+  }
+
+  /** A kubeconfig with the DNS server's token, for this API server or for a proxy on another port. */
+  writeKubeconfig(options: { port?: number; token?: string } = {}): string {
+    mkdirSync(this.directory, { recursive: true });
+    const path = join(mkdtempSync(join(this.directory, 'kubeconfig-')), 'kubeconfig');
+    writeFileSync(path, kubeconfig(`https://127.0.0.1:${options.port ?? this.port}`, options.token ?? DNS_TOKEN));
+    return path;
+  }
+
+  async stop(): Promise<void> {
+    this.api.close();
+    await Promise.all([this.apiserver, this.etcd].map((child) => child.stop(200)));
+  }
+
+  private startEtcd(peerPort: number): void {
+    const client = `http://127.0.0.1:${this.etcdPort}`;
+    const peer = `http://127.0.0.1:${peerPort}`;
+    this.etcd = new Child('etcd', toolPath('etcd'), [
+      ...['--data-dir', join(this.directory, 'etcd'), '--unsafe-no-fsync', '--log-level', 'error'],
+      ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
+    ]);
+  }
+
+  private async grantDnsRole(): Promise<void> {
+    const rules = [
+      { apiGroups: [''], resources: ['services', 'namespaces', 'pods'], verbs: ['list', 'watch'] },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+    ];
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'dns' };
+    const subjects = [{ kind: 'User', name: 'dns', apiGroup: 'rbac.authorization.k8s.io' }];
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    const metadata = { name: 'dns' };
+    await this.api.createAll([
+      { apiVersion, kind: 'ClusterRole', metadata, rules },
+      { apiVersion, kind: 'ClusterRoleBinding', metadata, roleRef, subjects },
+    ]);
+  }
+
+  private etcdCall(path: string, body: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port: this.etcdPort, method: 'POST', path }, (response) => {
+        let text = '';
+        response.on('data', (part: Buffer) => {
+          text += part.toString();
+        });
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve(JSON.parse(text));
+          else reject(new Error(`etcd ${path}: ${response.statusCode} ${text}`));
+        });
+      });
+      sent.on('error', reject);
+      sent.end(JSON.stringify(body));
+    });
+  }
+}
+
+/** @param server URL of the API server. */
+export function kubeconfig(server: string, token: string): string {
+  return [
+    'apiVersion: v1',
+    'kind: Config',
+    `clusters: [{name: c, cluster: {server: "${server}"${server.startsWith('https') ? ', insecure-skip-tls-verify: true' : ''}}}]`,
+    `users: [{name: u, user: {token: "${token}"}}]`,
+    'contexts: [{name: x, context: {cluster: c, user: u}}]',
+    'current-context: x',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,141 @@
+// A record store in a Map, which checks what every caller owes the real one: SRV and NS records refer to living
+// owners, and nobody removes an owner that others still refer to.
+
+import assert from 'node:assert/strict';
+import type { OwnerHandle, RecordName, RecordSet, RecordStore } from '../../host/plugin/contract.ts';
+
+interface FakeOwner {
+  readonly key: string;
+  readonly handle: OwnerHandle;
+  readonly sets: readonly RecordSet[];
+  readonly flags: number;
+}
+
+export class FakeStore implements RecordStore {
+  readonly address = 4096;
+  isSynced = false;
+  serial = 0;
+  isReleased = false;
+  puts = 0;
+  readonly #owners = new Map<string, FakeOwner>();
+  readonly #keys = new Map<OwnerHandle, string>();
+  #lastHandle = 0;
+
+  put(key: Uint8Array, sets: readonly RecordSet[], flags = 0): OwnerHandle {
+    this.puts++;
+    const text = textOf(key);
+    const handle = this.#owners.get(text)?.handle ?? ++this.#lastHandle;
+    for (const set of sets) this.#checkSet(set);
+    this.#owners.set(text, { key: text, handle, sets, flags });
+    this.#keys.set(handle, text);
+    return handle;
+  }
+
+  find(key: Uint8Array): OwnerHandle {
+    return this.#owners.get(textOf(key))?.handle ?? 0;
+  }
+
+  remove(key: Uint8Array): void {
+    const owner = this.#owners.get(textOf(key));
+    assert.ok(owner !== undefined, `removed an owner that is not there: ${textOf(key)}`);
+    this.#owners.delete(owner.key);
+    this.#keys.delete(owner.handle);
+  }
+
+  setSynced(synced: boolean): void {
+    this.isSynced = synced;
+  }
+
+  setSerial(serial: number): void {
+    this.serial = serial;
+  }
+
+  usage(): { owners: number; bytes: number } {
+    return { owners: this.#owners.size, bytes: 0 };
+  }
+
+  release(): void {
+    this.isReleased = true;
+  }
+
+  /** Everything in the store as text, sorted: equal contents give equal texts, whatever the handles are. */
+  dump(): string[] {
+    const lines = [...this.#owners.values()].map((owner) => {
+      const sets = owner.sets.map((set) => this.#setText(set)).sort();
+      return `${owner.key}${owner.flags === 0 ? '' : ` flags=${owner.flags}`}: ${sets.join('; ')}`;
+    });
+    return lines.sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  /** RRsets of an owner by its name without zone, such as `web.demo.svc`, or by an address (reverse owner). */
+  at(name: string): string | undefined {
+    return this.dump()
+      .find((line) => line.startsWith(`${name}: `) || line.startsWith(`${name} flags`))
+      ?.replace(/^[^ ]*?( flags=\d+)?: /, '');
+  }
+
+  /** The SRV and NS records that name an owner which is gone. Empty after a flush. */
+  danglers(): string[] {
+    return [...this.#owners.values()]
+      .filter((owner) =>
+        owner.sets.some((set) => targetsOf(set).some((target) => target !== 0 && !this.#keys.has(target))),
+      )
+      .map((owner) => owner.key);
+  }
+
+  #checkSet(set: RecordSet): void {
+    for (const target of targetsOf(set)) assert.ok(target === 0 || this.#keys.has(target), 'refers to no living owner');
+    if (set.type === 'A') assert.ok(set.addresses.length > 0 && set.addresses.every((address) => address.length === 4));
+    if (set.type === 'AAAA') assert.ok(set.addresses.every((address) => address.length === 16));
+    if (set.type === 'SRV') assert.ok(set.records.length > 0 && set.records.every((r) => r.port >= 0 && r.weight >= 1));
+  }
+
+  #setText(set: RecordSet): string {
+    const ttl = set.ttl === undefined ? '' : ` ttl=${set.ttl}`;
+    if (set.type === 'A' || set.type === 'AAAA') {
+      return `${set.type}${ttl} ${set.addresses
+        .map((address) => Buffer.from(address).toString('hex'))
+        .sort()
+        .join(' ')}`;
+    }
+    if (set.type === 'SRV') {
+      const records = set.records.map((record) => {
+        const target = record.target === 0 ? '@' : this.#keys.get(record.target);
+        return `${record.priority}/${record.weight}/${record.port}/${target}`;
+      });
+      return `SRV${ttl} ${records.sort().join(' ')}`;
+    }
+    if (set.type === 'TXT')
+      return `TXT${ttl} ${set.rdata.map((rdata) => Buffer.from(rdata).toString('latin1')).join(' ')}`;
+    return `${set.type}${ttl} ${set.names
+      .map((name) => this.#nameText(name))
+      .sort()
+      .join(' ')}`;
+  }
+
+  #nameText(name: RecordName): string {
+    const target = name.target === undefined ? '' : `>${this.#keys.get(name.target) ?? 'none'}`;
+    return `${labelsOf(name.wire).join('.')}${name.relative ? '' : '.'}${target}`;
+  }
+}
+
+function targetsOf(set: RecordSet): OwnerHandle[] {
+  if (set.type === 'SRV') return set.records.map((record) => record.target);
+  return set.type === 'NS' ? set.names.map((name) => name.target ?? 0) : [];
+}
+
+/** Key as text: labels with dots, `@` for the apex, an address in hexadecimal for a reverse key. */
+function textOf(key: Uint8Array): string {
+  if (key[0] === 0xff) return `ptr-${Buffer.from(key.subarray(1)).toString('hex')}`;
+  return key.length === 0 ? '@' : labelsOf(key).join('.');
+}
+
+function labelsOf(wire: Uint8Array): string[] {
+  const labels: string[] = [];
+  for (let at = 0; at < wire.length && wire[at] !== 0; at += 1 + wire[at]!) {
+    const label = Buffer.from(wire.subarray(at + 1, at + 1 + wire[at]!)).toString('latin1');
+    assert.equal(label.length, wire[at], 'a label is cut');
+    labels.push(label);
+  }
+  return labels;
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { errnoText, errorText } from '../../host/net/errno.ts';
+import { AF_INET } from '../../host/net/socket-address.ts';
+import { closeLedger, createLedger, loadSockets, SO_RCVBUF, SOL_SOCKET } from '../../host/net/sockets.ts';
+
+const ledger = createLedger(4);
+const loaded = loadSockets(ledger);
+const skip = 'unavailable' in loaded ? loaded.unavailable : false;
+const sockets = 'unavailable' in loaded ? undefined! : loaded;
+
+test('descriptors stand in the ledger until they are closed', { skip }, () => {
+  const before = readdirSync('/proc/self/fd').length;
+  const first = sockets.openDatagram(AF_INET);
+  const second = sockets.openDatagram(AF_INET);
+  assert.deepEqual([...ledger], [first + 1, second + 1, 0, 0]);
+  sockets.close(first);
+  assert.deepEqual([...ledger], [0, second + 1, 0, 0]);
+  const main = loadSockets();
+  assert.ok(!('unavailable' in main));
+  assert.equal(closeLedger(main, ledger), 1);
+  assert.deepEqual([...ledger], [0, 0, 0, 0]);
+  assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+test('a full ledger refuses another socket and leaks none', { skip }, () => {
+  const before = readdirSync('/proc/self/fd').length;
+  const open = Array.from({ length: 4 }, () => sockets.openDatagram(AF_INET));
+  assert.throws(() => sockets.openDatagram(AF_INET), /more than 4 native sockets/);
+  for (const fd of open) sockets.close(fd);
+  assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+test('errors carry the call and the words of Go', { skip }, () => {
+  const fd = sockets.openDatagram(AF_INET);
+  assert.throws(() => sockets.bind(fd, AF_INET, '192.0.2.9', 0), {
+    name: 'SocketError',
+    message: 'bind: cannot assign requested address',
+    call: 'bind',
+    errno: 99,
+  });
+  assert.throws(() => sockets.setOption(fd, SOL_SOCKET, 9999, 1), /setsockopt: protocol not available/);
+  sockets.setOption(fd, SOL_SOCKET, SO_RCVBUF, 100_000);
+  assert.ok(sockets.option(fd, SOL_SOCKET, SO_RCVBUF) >= 100_000);
+  sockets.bind(fd, AF_INET, '127.0.0.1', 0);
+  assert.equal(sockets.localAddress(fd).address, '127.0.0.1');
+  assert.ok(sockets.localAddress(fd).port > 0);
+  assert.equal(sockets.waitWritable(fd, 100), true);
+  sockets.connect(fd, AF_INET, '127.0.0.1', 9);
+  sockets.close(fd);
+  assert.throws(() => sockets.close(fd), /close: bad file descriptor/);
+});
+
+test('errno texts', () => {
+  assert.equal(errnoText(111), 'connection refused');
+  assert.equal(errnoText(9999), 'errno 9999');
+  assert.equal(errorText(Object.assign(new Error('x'), { code: 'EADDRINUSE' })), 'address already in use');
+  assert.equal(errorText(new Error('something else')), 'something else');
+});

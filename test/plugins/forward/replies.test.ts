@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { test } from 'node:test';
+import { FLAG_TC } from '../../../engine-as/shared/codes.ts';
+import { rcodeOf, scene, textOf } from './scene.ts';
+import { goodAnswer, manyAddresses, truncated } from './scripted-upstream.ts';
+import { until } from './world.ts';
+
+test('other ids are skipped until the right one comes', () =>
+  scene(
+    '',
+    (query) => [goodAnswer(query, { id: query.message.id ^ 1 }), goodAnswer(query)],
+    async ({ world }) => {
+      assert.equal(rcodeOf(await world.ask('a.example')), 0);
+    },
+  ));
+
+test('a reply from nowhere is not taken', () =>
+  scene(
+    'read_timeout 80ms\nmax_connect_attempts 1',
+    async (query) => {
+      const stranger = createSocket('udp4');
+      stranger.send(goodAnswer(query), query.port, '127.0.0.1');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      stranger.close();
+      return undefined;
+    },
+    async ({ world }) => {
+      assert.match(textOf(await world.ask('a.example')), /i\/o timeout$/);
+    },
+  ));
+
+test('only other ids: the attempts time out, and the error reads as CoreDNS writes it', () =>
+  scene(
+    'read_timeout 60ms',
+    (query) => goodAnswer(query, { id: query.message.id ^ 1 }),
+    async ({ up, world }) => {
+      const text = textOf(await world.ask('a.example'));
+      assert.match(text, new RegExp(`^read udp 127\\.0\\.0\\.1:\\d+->${up.text}: i/o timeout$`));
+      assert.equal(up.seen.length, 2);
+      await until(() => up.probes > 0);
+    },
+  ));
+
+test('a silent upstream: two attempts, then SERVFAIL', () =>
+  scene(
+    'read_timeout 50ms',
+    () => undefined,
+    async ({ up, world }) => {
+      const ended = await world.ask('a.example');
+      assert.equal(rcodeOf(ended), -2);
+      assert.equal(up.seen.length, 2);
+    },
+  ));
+
+test('max_connect_attempts 1 and 3', async () => {
+  for (const attempts of [1, 3]) {
+    await scene(
+      `read_timeout 30ms\nmax_connect_attempts ${attempts}`,
+      () => undefined,
+      async ({ up, world }) => {
+        assert.equal(rcodeOf(await world.ask('a.example')), -2);
+        assert.equal(up.seen.length, attempts);
+      },
+    );
+  }
+});
+
+test('garbage with the right id fails the attempt at once', () =>
+  scene(
+    '',
+    (query) => {
+      const reply = new Uint8Array(20).fill(0x3f);
+      reply.set(query.octets.subarray(0, 2));
+      reply.set([0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0], 2);
+      return reply;
+    },
+    async ({ up, world }) => {
+      assert.equal(textOf(await world.ask('a.example')), 'bad question name: dns: buffer size too small');
+      assert.equal(up.seen.length, 2);
+    },
+  ));
+
+test('a reply whose records the engine refuses fails the attempt', () =>
+  scene(
+    '',
+    (query) => goodAnswer(query, { addresses: [[1, 2, 3, 4, 5]] }),
+    async ({ up, world }) => {
+      world.exchanges.refuses = () => true;
+      const handles = [world.relay('a.example'), world.relay('a.example')];
+      for (const handle of handles) assert.equal(textOf(await world.exchanges.ended(handle)), 'dns: bad rdata');
+      assert.ok(up.seen.length >= 2);
+    },
+  ));
+
+test("another question, type or spelling in the reply is the engine's to judge: octets come through", () =>
+  scene(
+    '',
+    (query) => goodAnswer(query, { type: 28 }),
+    async ({ world }) => {
+      const ended = await world.ask('a.example');
+      assert.equal(ended.kind === 'reply' && ended.message.questions[0]!.type, 28);
+    },
+  ));
+
+test('TC is passed on with its records', () =>
+  scene(
+    '',
+    (query) => goodAnswer(query, { flags: FLAG_TC }),
+    async ({ up, world }) => {
+      const ended = await world.ask('a.example');
+      assert.ok(ended.kind === 'reply' && (ended.message.flags & FLAG_TC) !== 0 && ended.message.answer.length === 1);
+      assert.deepEqual(
+        up.seen.map(({ proto }) => proto),
+        ['udp'],
+      );
+    },
+  ));
+
+test('prefer_udp: TC is asked again over TCP, whatever the client used', async () => {
+  for (const isStream of [false, true]) {
+    await scene(
+      'prefer_udp',
+      (query) => (query.proto === 'udp' ? truncated(query) : goodAnswer(query)),
+      async ({ up, world }) => {
+        const ended = await world.ask('a.example', { isStream });
+        assert.ok(ended.kind === 'reply' && ended.message.answer.length === 1);
+        assert.deepEqual(
+          up.seen.map(({ proto }) => proto),
+          ['udp', 'tcp'],
+        );
+        assert.equal(world.counters.get('request_duration'), 2);
+      },
+    );
+  }
+});
+
+test('a UDP reply beyond the advertised size becomes empty with TC', () =>
+  scene(
+    '',
+    (query) => goodAnswer(query, { addresses: manyAddresses(60) }),
+    async ({ world }) => {
+      const ended = await world.ask('a.example');
+      assert.ok(ended.kind === 'reply');
+      if (ended.kind !== 'reply') return;
+      assert.equal(ended.message.flags & FLAG_TC, FLAG_TC);
+      assert.equal(ended.message.answer.length, 0);
+      assert.equal(ended.message.questions.length, 1);
+      const large = await world.ask('a.example', { payloadBytes: 4096 });
+      assert.ok(large.kind === 'reply' && large.message.answer.length === 60);
+    },
+  ));
+
+test('a UDP reply beyond every slot becomes empty with TC', () =>
+  scene(
+    '',
+    (query) => goodAnswer(query, { addresses: manyAddresses(400) }),
+    async ({ world }) => {
+      const ended = await world.ask('a.example', { payloadBytes: 65535 });
+      assert.ok(ended.kind === 'reply' && (ended.message.flags & FLAG_TC) !== 0 && ended.message.answer.length === 0);
+    },
+  ));
+
+test('a reply that is cut between its records becomes empty with TC', () =>
+  scene(
+    '',
+    (query) => goodAnswer(query).subarray(0, -6),
+    async ({ world }) => {
+      const ended = await world.ask('a.example');
+      assert.ok(ended.kind === 'reply' && (ended.message.flags & FLAG_TC) !== 0 && ended.message.answer.length === 0);
+    },
+  ));

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { beforeEach, mock, test } from 'node:test';
+import type { Control, ControlServices, ServerBlock } from '../../../host/plugin/contract.ts';
+import { intervalMs, reload } from '../../../host/plugins/reload/reload.ts';
+import { readerOf } from '../../corefile/reader-of.ts';
+
+const parse = (body: string) => reload.parse(readerOf('reload', body));
+
+test('parse', () => {
+  const right: readonly (readonly [string, number, number])[] = [
+    [' reload', 30_000, 15_000],
+    [' reload 10s', 10_000, 5_000],
+    [' reload 10s 2s', 10_000, 2_000],
+    [' reload 2s 0s', 2_000, 0],
+    [' reload 2s 0', 2_000, 0],
+    [' reload 1m 1h', 60_000, 30_000],
+    [' reload 2s\n reload 4s 1s', 4_000, 1_000],
+  ];
+  for (const [body, interval, jitter] of right) {
+    assert.deepEqual(parse(body), { intervalMs: interval, jitterMs: jitter }, body);
+  }
+  const wrong: readonly (readonly [string, number, string, string])[] = [
+    [' reload 1s', 2, '1s', "interval value must be greater or equal to 2s: '1s'"],
+    [' reload 0', 2, '0', "interval value must be greater or equal to 2s: '0'"],
+    [' reload -5s', 2, '-5s', "interval value must be greater or equal to 2s: '-5s'"],
+    [' reload 1000h', 2, '1000h', "interval value must not exceed 477h: '1000h'"],
+    [' reload 30', 2, '30', 'time: missing unit in duration "30"'],
+    [' reload foo', 2, 'foo', 'time: invalid duration "foo"'],
+    [' reload 3s 0.5s', 2, '0.5s', "jitter value must be 0 or greater or equal to 1s: '0.5s'"],
+    [' reload 3s -1s', 2, '-1s', "jitter value must be 0 or greater or equal to 1s: '-1s'"],
+    [' reload 3s x', 2, 'x', 'time: invalid duration "x"'],
+    [' reload 3s 1s 1s', 2, '1s', "Wrong argument count or unexpected line ending after '1s'"],
+    [' reload {\n x\n }', 3, 'x', "unknown property 'x'"],
+  ];
+  for (const [body, line, word, text] of wrong) {
+    const message = `plugin/reload: Corefile:${line} - Error during parsing: ${text}`;
+    assert.throws(() => parse(body), { name: 'CorefileError', file: 'Corefile', line, word, message }, body);
+  }
+});
+
+test('the jitter moves the interval by up to half of it either way', () => {
+  assert.equal(intervalMs({ intervalMs: 30_000, jitterMs: 15_000 }, 0), 22_500);
+  assert.equal(intervalMs({ intervalMs: 30_000, jitterMs: 15_000 }, 0.999_999), 37_499.985);
+  assert.equal(intervalMs({ intervalMs: 2_000, jitterMs: 0 }, 0), 2_000);
+});
+
+/** A server whose Corefile has the hash `file` and whose running configuration has the hash `running`. */
+class World {
+  file: string | undefined = 'one';
+  running = 'one';
+  fileError: string | undefined;
+  restarts = 0;
+  readonly lines: string[] = [];
+  readonly versions = new Map<string, () => number | undefined>();
+  failed = 0;
+  readonly #shared = new Map<string, { value: { stop(): Promise<void> }; users: number }>();
+  #controls: Control[] = [];
+
+  /** Another configuration starts, then the one before it ends. */
+  async run(...bodies: readonly string[]): Promise<void> {
+    const before = this.#controls;
+    this.#controls = bodies.map((body) => reload.control!(parse(body), {} as ServerBlock, this.#services()));
+    for (const control of this.#controls) control.serving!();
+    for (const control of before) await control.stop!();
+  }
+
+  /** A configuration starts and is refused for another plugin's sake. */
+  async refuse(body: string): Promise<void> {
+    const control = reload.control!(parse(body), {} as ServerBlock, this.#services());
+    control.serving!();
+    await control.stop!();
+  }
+
+  get users(): number {
+    return [...this.#shared.values()].reduce((sum, { users }) => sum + users, 0);
+  }
+
+  shownVersions(): string[] {
+    return [...this.versions].filter(([, read]) => read() === 1).map(([labels]) => labels);
+  }
+
+  /** Lets `ms` pass and what the timers started come to its end. */
+  async pass(ms: number): Promise<void> {
+    mock.timers.tick(ms);
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+  }
+
+  #services(): ControlServices {
+    const line = (level: string) => (text: string) => this.lines.push(`${level} plugin/reload: ${text}`);
+    const log = { info: line('[INFO]'), error: line('[ERROR]') };
+    return {
+      log: {
+        withPrefix: (prefix: string) => {
+          assert.equal(prefix, 'plugin/reload');
+          return log;
+        },
+      },
+      metrics: {
+        counter: (name: string) => (name === 'coredns_reload_failed_total' ? 5 : 6),
+        slots: { add: (slot: number, amount: number) => (this.failed += slot === 5 ? amount : 0) },
+        gauge: (name: string, _help: string, labels: { hash: string; value: string }, read: () => number) => {
+          const key = `${name} ${labels.hash} ${labels.value}`;
+          this.versions.set(key, read);
+          return () => this.versions.delete(key);
+        },
+      },
+      shared: (key: string, make: () => { stop(): Promise<void> }) => {
+        const entry = this.#shared.get(key) ?? { value: make(), users: 0 };
+        this.#shared.set(key, entry);
+        entry.users++;
+        const release = async () => void entry.users--;
+        return { value: entry.value, release };
+      },
+      reload: {
+        runningHash: this.running,
+        readHash: () => this.file,
+        restart: async () => {
+          this.restarts++;
+          if (this.fileError !== undefined) return { applied: false, error: this.fileError };
+          this.running = this.file!;
+          await this.run(' reload 2s 0');
+          return { applied: true };
+        },
+      },
+    } as unknown as ControlServices;
+  }
+}
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ['setInterval'] });
+});
+
+const RUNNING = (hash: string) => `[INFO] plugin/reload: Running configuration SHA512 = ${hash}`;
+
+test('a changed file is applied once, its hash logged and shown', async () => {
+  const world = new World();
+  await world.run(' reload 2s 0');
+  assert.deepEqual(world.lines.splice(0), [RUNNING('one')]);
+  await world.pass(10_000);
+  assert.equal(world.restarts, 0);
+  assert.deepEqual(world.shownVersions(), [], 'no version before the first reload');
+  world.file = 'two';
+  await world.pass(1_999);
+  assert.equal(world.restarts, 0);
+  await world.pass(1);
+  assert.equal(world.restarts, 1);
+  assert.deepEqual(world.lines.splice(0), [RUNNING('two')]);
+  assert.deepEqual(world.shownVersions(), ['coredns_reload_version_info sha512 two']);
+  await world.pass(10_000);
+  assert.equal(world.restarts, 1);
+  assert.equal(world.failed, 0);
+  assert.equal(world.users, 1);
+});
+
+test('a refused file is tried once, counted, shown, and the good one is applied again', async () => {
+  const world = new World();
+  await world.run(' reload 2s 0');
+  world.lines.length = 0;
+  world.file = 'bad';
+  world.fileError = 'Corefile:10 - bad';
+  await world.pass(2_000);
+  await world.pass(20_000);
+  assert.equal(world.restarts, 1);
+  assert.equal(world.failed, 1);
+  const failed = 'Corefile changed but reload failed: starting with listener file descriptors: Corefile:10 - bad';
+  assert.deepEqual(world.lines.splice(0), [`[ERROR] plugin/reload: ${failed}`]);
+  assert.deepEqual(world.shownVersions(), ['coredns_reload_version_info sha512 bad']);
+  world.file = undefined;
+  await world.pass(10_000);
+  assert.equal(world.restarts, 1, 'a missing file is no change');
+  world.file = 'one';
+  world.fileError = undefined;
+  await world.pass(2_000);
+  assert.equal(world.restarts, 2);
+  assert.deepEqual(world.lines, [RUNNING('one')]);
+  assert.deepEqual(world.shownVersions(), ['coredns_reload_version_info sha512 one']);
+});
+
+test('several blocks with reload poll once and say so once', async () => {
+  const world = new World();
+  await world.run(' reload 2s 0', ' reload 3s 0');
+  assert.deepEqual(world.lines, [RUNNING('one')]);
+  world.file = 'two';
+  await world.pass(3_000);
+  await world.pass(3_000);
+  assert.equal(world.restarts, 1);
+});
+
+test('a refused configuration gives the poll back; one without reload ends it', async () => {
+  const world = new World();
+  await world.run(' reload 2s 0');
+  await world.refuse(' reload 50s 0');
+  world.file = 'two';
+  await world.pass(2_000);
+  assert.equal(world.restarts, 1);
+  await world.run();
+  world.file = 'three';
+  await world.pass(60_000);
+  assert.equal(world.restarts, 1);
+  assert.equal(world.users, 0);
+});
+
+test('stop before start, and twice, does nothing', async () => {
+  const world = new World();
+  await world.run(' reload');
+  await world.run();
+  await world.run();
+  assert.equal(world.users, 0);
+});
