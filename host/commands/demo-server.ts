@@ -83,7 +83,7 @@ function hints(file: string, ports: Ports): string {
 Serving the demo cluster of ${file} on ${ADDRESS}:${ports.dns} (UDP and TCP). Edit the file: answers follow within a second. Try
 ${dig} kubernetes.default.svc.cluster.local
 ${dig} _http._tcp.web.shop.svc.cluster.local SRV
-${dig} +tcp db.shop.svc.cluster.local
+${dig} +tcp db.data.svc.cluster.local
 ${dig} -x 10.96.0.1
 Metrics: http://${ADDRESS}:${ports.metrics}/metrics   health: http://${ADDRESS}:${ports.health}/health   ready: http://${ADDRESS}:${ports.ready}/ready
 A real cluster: npm start -- -conf Corefile, with \`endpoint URL\` or \`kubeconfig FILE\` in its kubernetes block.

@@ -23,15 +23,29 @@ export interface ShardTask {
 export interface ShardSettings {
   /** False: node:dgram even where batched system calls are to be had (tests). */
   readonly useNative: boolean;
+  /** Tests: see shard/test-hooks.ts. */
+  readonly hasTestHooks: boolean;
   /** Debug lines in the shards' log (CoreDNS plugin debug). */
   readonly isDebug: boolean;
   readonly tcp: {
+    /** From the connection to its first whole message. */
     readonly firstMessageMs: number;
+    /** From one whole message, or its reply, to the next; also how long a client may leave replies unread. */
     readonly idleMs: number;
+    /** Of one shard; the connection that has waited longest makes room for a new one. */
     readonly connectionsMax: number;
+    /** Replies waiting in the process for one client that does not read. */
     readonly unreadBytesMax: number;
   };
 }
+
+/** CoreDNS core, A4: deadlines of 3 s and 10 s. It has no bound on connections and unread replies. */
+export const SHARD_SETTINGS: ShardSettings = {
+  useNative: true,
+  hasTestHooks: false,
+  isDebug: false,
+  tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 8192, unreadBytesMax: 256 << 10 },
+};
 
 /** One configuration as the main thread gives it to the pool. */
 export interface Configuration {

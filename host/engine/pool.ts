@@ -14,9 +14,10 @@ export interface PoolOptions {
   readonly module: WebAssembly.Module;
   readonly plan: MemoryPlan;
   readonly log: Log;
+  /** SHARD_SETTINGS, or what a configuration and tests make of them. */
   readonly settings: ShardSettings;
-  /** The worker's module: host/shard/worker.ts, in a bundle shard.js. */
-  readonly entry: URL;
+  /** The worker's module; workerEntry() by default. */
+  readonly entry?: URL;
   /** A shard was replaced (wasmdns_shard_restarts_total). */
   onRestart(shard: number, reason: RestartReason): void;
   /** A message of a plugin's shard half to its main-thread half. */
@@ -52,6 +53,12 @@ export const POOL_LIMITS: PoolLimits = {
   healthyMs: 60_000,
   deathsMax: 20,
 };
+
+/** The shard's module: beside the sources, or beside the bundle. */
+export function workerEntry(): URL {
+  const path = import.meta.url.endsWith('.ts') ? '../shard/worker.ts' : './shard.js';
+  return new URL(path, import.meta.url);
+}
 
 /** Beyond the grace that the shards themselves give, before they are terminated. */
 const STOP_EXTRA_MS = 2000;
@@ -91,7 +98,7 @@ export class ShardPool {
       atomics: 'disabled',
       recordTiming: false,
       trackUnmanagedFds: false,
-      filename: options.entry.href,
+      filename: (options.entry ?? workerEntry()).href,
     });
     this.#piscina.on('error', (error: Error) => log.error(`shard: ${error.message}`));
     this.#handles = Array.from(
@@ -205,8 +212,8 @@ export class ShardPool {
       resolved = withPorts(resolved, ports);
       await allOrFirstError(handles.slice(1).map((handle) => this.#loadOne(handle, resolved)));
     } catch (error) {
-      await Promise.allSettled(handles.map((handle) => this.#discard(handle, generation)));
       this.#loading = 0;
+      await Promise.allSettled(handles.map((handle) => this.#discard(handle, generation)));
       throw error;
     }
     const old = this.#current;

@@ -31,15 +31,23 @@ function isServiceWith(holder: ServiceEntry | SliceEntry, address: string): hold
 }
 
 function endpointKeys(slice: SliceEntry, address: string): string[] {
-  const hostnames = slice.hostnames === '' ? undefined : slice.hostnames.split('\n');
   const keys: string[] = [];
   for (let at = slice.addresses.indexOf(address); at >= 0; at = slice.addresses.indexOf(address, at + 1)) {
     if (at % slice.family !== 0) continue;
-    const label = hostnames?.[at / slice.family] || dashedLabel(address);
+    const label = lineAt(slice.hostnames, at / slice.family) || dashedLabel(address);
     const key = ownerKey(label, slice.service.name, slice.service.namespace.name, 'svc');
     if (key !== undefined) keys.push(key);
   }
   return keys;
+}
+
+/** The slice has a hundred hostnames, and only one is asked for. */
+function lineAt(lines: string, index: number): string {
+  let start = 0;
+  // Bounds: there is a line for each address, or the text is empty and every search ends at once.
+  for (let i = 0; i < index && lines !== ''; i++) start = lines.indexOf('\n', start) + 1;
+  const end = lines.indexOf('\n', start);
+  return lines.slice(start, end < 0 ? undefined : end);
 }
 
 function inOctetOrder(a: string, b: string): number {

@@ -31,8 +31,9 @@ import { type BatchViews, isWildcard, ListenError, type QueuedReply, type UdpTra
 const SOCKET_BUFFER_BYTES = 4 << 20;
 const IPV6_CONTROL_BYTES = 40;
 const IPV4_CONTROL_BYTES = 32;
-/** How long one batch may wait for room in the socket's send buffer before the rest of it is dropped. */
+/** How long, and how often, one batch may wait for room in the socket's send buffer before its rest is dropped. */
 const SEND_WAIT_MS = 5;
+const SEND_WAITS_MAX = 4;
 /** Errors of earlier sends that a read may report before it reads. */
 const REPORTED_ERRORS_MAX = 8;
 
@@ -141,6 +142,7 @@ class UdpBatch implements UdpTransport {
 function sendAll(sockets: NativeSockets, fd: number, headers: readonly Uint8Array[], count: number): number {
   let sent = 0;
   let refused = 0;
+  let waits = 0;
   while (sent < count) {
     const result = sockets.sendmmsg(fd, headers[sent]!, count - sent);
     if (result > 0) {
@@ -151,7 +153,7 @@ function sendAll(sockets: NativeSockets, fd: number, headers: readonly Uint8Arra
       // is reported here: this one is lost, the others go on
       sent++;
       refused++;
-    } else if (!sockets.waitWritable(fd, SEND_WAIT_MS)) {
+    } else if (waits++ === SEND_WAITS_MAX || !sockets.waitWritable(fd, SEND_WAIT_MS)) {
       return refused + count - sent;
     }
   }

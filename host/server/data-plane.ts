@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { compileEngine, type Engine, instantiateEngine } from '../engine/load.ts';
 import { areaAt, areasOf, createMemory, type MemoryPlan, planMemory } from '../engine/memory.ts';
-import type { Notice, ShardSettings } from '../engine/messages.ts';
+import { type Notice, SHARD_SETTINGS } from '../engine/messages.ts';
 import { type RestartReason, ShardPool } from '../engine/pool.ts';
 import type { Writer } from '../engine/records.ts';
 import type { Log } from '../log.ts';
@@ -18,13 +18,6 @@ import { nativeBaseOf } from '../net/sockets.ts';
 const RECLAIM_MS = 100;
 /** More than enough for what is parked within RECLAIM_MS: each call frees one generation of blocks. */
 const RECLAIM_CALLS = 2;
-
-const SETTINGS: ShardSettings = {
-  useNative: true,
-  isDebug: false,
-  // CoreDNS core, A4: 3 s for the first message, 10 s for each later one.
-  tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 20_000, unreadBytesMax: 1 << 20 },
-};
 
 export interface DataPlaneEvents {
   onNotice(notice: Notice): void;
@@ -63,7 +56,7 @@ export class DataPlane {
       module,
       plan: this.plan,
       log,
-      settings: SETTINGS,
+      settings: { ...SHARD_SETTINGS, hasTestHooks: process.env['WASMDNS_TEST_HOOKS'] === '1' },
       entry: shardEntry(),
       onRestart: (_shard, reason) => this.metrics.slots.add(restarts(reason), 1),
       ...events,

@@ -6,7 +6,7 @@
 
 import type { Configuration, ListenerPlan } from '../engine/messages.ts';
 import type { Log } from '../log.ts';
-import type { Link } from '../plugin/chain.ts';
+import { type Link, PluginError } from '../plugin/chain.ts';
 import type { Directive, Plugin, ServerBlock, ShardServices } from '../plugin/contract.ts';
 import type { BlockChain, Generation } from './generation.ts';
 import { type ListenerParts, openListener, type ShardListener } from './listener.ts';
@@ -141,7 +141,15 @@ export class Configurations {
       const logger = links.find((link) => link.plugin?.onLog !== undefined)?.plugin;
       blocks.set(block.index, { block, links, logger });
     }
-    return { number: configuration.generation, blocks, openCount: 0, onIdle: undefined };
+    const { log } = this.#parts;
+    return {
+      number: configuration.generation,
+      blocks,
+      openCount: 0,
+      onIdle: undefined,
+      onPanic: (plugin, error) =>
+        log.error(`Recovered from panic in server: ${new PluginError(plugin, error).message}`),
+    };
   }
 
   async #stopPlugins(generation: Generation): Promise<void> {

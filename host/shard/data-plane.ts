@@ -14,6 +14,7 @@ import { drainLogRecords } from './log-lines.ts';
 import { InnerQueries } from './services.ts';
 import { SlowPath } from './slow-path.ts';
 import { TcpStreams } from './tcp.ts';
+import { obeyTestHooks } from './test-hooks.ts';
 
 export interface DataPlane {
   readonly area: ShardArea;
@@ -50,6 +51,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log): Data
   const handoff = new Handoff({
     area,
     exchanges,
+    ...(settings.hasTestHooks ? { onTaken: (handle: number) => obeyTestHooks(exchanges, handle) } : {}),
     runSlow: (handle) => plane.slowPath.run(handle),
     onPanic: (handle, error) => plane.slowPath.panic(handle, error),
   });

@@ -20,6 +20,8 @@ export interface Generation {
   openCount: number;
   /** Called when openCount comes down to 0. */
   onIdle: (() => void) | undefined;
+  /** A plugin threw where nobody waits for it. */
+  onPanic(plugin: string, error: unknown): void;
 }
 
 /** One address being listened on; both its sockets share it, and a reload changes what it serves. */

@@ -12,6 +12,8 @@ export interface HandoffParts {
   readonly exchanges: ExchangeTable;
   /** Runs the block's slow chain; never throws. */
   runSlow(handle: ExchangeHandle): void;
+  /** Tests: sees every query that leaves the fast face. */
+  onTaken?(handle: ExchangeHandle): void;
   /** A relay threw: one log line and the counter of panics. */
   onPanic(handle: ExchangeHandle, error: PluginError): void;
 }
@@ -29,6 +31,7 @@ export class Handoff {
     const outcome = area.words[(leaving.handoffAt + HANDOFF_OUTCOME) >>> 2]!;
     const handle = exchanges.open(leaving);
     if (handle === 0) return;
+    this.#parts.onTaken?.(handle);
     if (outcome === OUTCOME_RELAY) this.#relay(handle);
     else this.#parts.runSlow(handle);
   }

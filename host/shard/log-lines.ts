@@ -41,7 +41,13 @@ export function drainLogRecords(area: ShardArea, generation: Generation, batchMs
   for (let i = 0; i < count; i++) {
     const at = area.at + LOG_RECORDS + i * LOG_STRIDE;
     const logger = generation.blocks.get(area.octets.readUInt16LE(at + LOG_BLOCK))?.logger;
-    logger?.onLog?.(readLogRecord(area, at, batchMs));
+    if (logger === undefined) continue;
+    try {
+      logger.onLog?.(readLogRecord(area, at, batchMs));
+    } catch (error) {
+      // A line is lost, not the reply that it tells of
+      generation.onPanic(logger.name, error);
+    }
   }
 }
 

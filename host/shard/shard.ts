@@ -26,6 +26,9 @@ import type { Generation } from './generation.ts';
 import { StepLookup } from './lookup.ts';
 import { ReplyFlusher } from './udp.ts';
 
+/** After the last reply was made: for clients that read slowly. */
+const WRITTEN_MS = 500;
+
 /** What the worker's entry brings along; tests bring their own. */
 export interface ShardMake {
   readonly directives: ReadonlyMap<string, Directive>;
@@ -121,7 +124,10 @@ class Shard {
       if (message.kind === 'switch') this.#switch();
       else if (message.kind === 'discard') await this.#configurations.discard();
       else if (message.kind === 'drain') this.#setState(SHARD_DRAINING);
-      else await this.#configurations.stop(message.graceMs);
+      else {
+        await this.#configurations.stop(message.graceMs);
+        await this.#plane.streams.written(WRITTEN_MS);
+      }
       this.#say({ kind: 'done', id });
       if (message.kind === 'stop') end();
     } catch (error) {

@@ -123,9 +123,15 @@ export class SlowPath {
     return next;
   }
 
-  #end(handle: ExchangeHandle, run: Run, query: Query, outcome: Outcome): void {
-    if (this.#runs.get(handle) !== run) return;
+  /** Takes the run off the list; false: its exchange has ended otherwise. */
+  #isWanted(handle: ExchangeHandle, run: Run): boolean {
+    if (this.#runs.get(handle) !== run) return false;
     this.#runs.delete(handle);
+    return this.#parts.exchanges.isOpen(handle);
+  }
+
+  #end(handle: ExchangeHandle, run: Run, query: Query, outcome: Outcome): void {
+    if (!this.#isWanted(handle, run)) return;
     const { exchanges } = this.#parts;
     if (outcome.kind === 'drop') exchanges.drop(handle);
     else if (outcome.error !== undefined) exchanges.fail(handle, outcome.rcode, outcome.error);
@@ -147,8 +153,7 @@ export class SlowPath {
   }
 
   #fail(handle: ExchangeHandle, run: Run, error: unknown): void {
-    if (this.#runs.get(handle) !== run) return;
-    this.#runs.delete(handle);
+    if (!this.#isWanted(handle, run)) return;
     this.panic(handle, error);
     this.#parts.exchanges.fail(handle, RCODE_SERVFAIL, '');
   }

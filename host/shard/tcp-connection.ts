@@ -92,6 +92,10 @@ export class TcpConnection implements ReplyPath, Deadlined {
     socket.on('close', () => this.#close());
   }
 
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Ends the connection behind the reply that is being waited for, or now. Nothing more is read. */
   endSoon(): void {
     this.#isEnding = true;

@@ -5,30 +5,17 @@
 //                                           └► exchange: the connection stands still until its reply is there
 
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShardSettings } from '../engine/messages.ts';
 import { ListenError } from '../net/transport.ts';
 import type { Listening } from './generation.ts';
 import { DeadlineList } from './stream-deadlines.ts';
 import { TcpConnection, type TcpParts } from './tcp-connection.ts';
 
-export interface TcpLimits {
-  /** From the connection to its first whole message. */
-  readonly firstMessageMs: number;
-  /** From one whole message, or its reply, to the next; also how long a client may leave replies unread. */
-  readonly idleMs: number;
-  /** Of one shard; the connection that has waited longest makes room for a new one. */
-  readonly connectionsMax: number;
-  /** Replies waiting in the process for one client that does not read. */
-  readonly unreadBytesMax: number;
-}
-
-export const TCP_LIMITS: TcpLimits = {
-  firstMessageMs: 3000,
-  idleMs: 10_000,
-  connectionsMax: 8192,
-  unreadBytesMax: 256 << 10,
-};
+export type TcpLimits = ShardSettings['tcp'];
 
 const BACKLOG = 4096;
+const WRITTEN_LOOK_MS = 10;
 
 /** All TCP connections of one shard. */
 export class TcpStreams {
@@ -79,6 +66,13 @@ export class TcpStreams {
     for (const connection of this.#connections) {
       if (listening === undefined || connection.listening === listening) connection.endSoon();
     }
+  }
+
+  /** Resolves when all replies have left the process, or the time is over. */
+  async written(withinMs: number): Promise<void> {
+    const endMs = performance.now() + withinMs;
+    const isUnsent = (connection: TcpConnection): boolean => connection.unsentBytes > 0;
+    while ([...this.#connections].some(isUnsent) && performance.now() < endMs) await sleep(WRITTEN_LOOK_MS);
   }
 
   destroyAll(): void {

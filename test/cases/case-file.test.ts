@@ -58,7 +58,12 @@ const reply: packet.Packet = {
 function findings(change: Partial<packet.Packet>, lateSeconds = 0): string[] {
   const step = parseCaseFile('x.md', HEAD + BODY).cases[0]!.steps[0]!;
   assert.ok(step.kind === 'ask');
-  const about = { sent: Uint8Array.from([0x12, 0x34, ...step.octets.subarray(2)]), lateSeconds, words: {} };
+  const about = {
+    sent: Uint8Array.from([0x12, 0x34, ...step.octets.subarray(2)]),
+    lateSeconds,
+    words: {},
+    isExact: true,
+  };
   return checkReply(packet.encode({ ...reply, ...change }), step.expected[0]!, about);
 }
 

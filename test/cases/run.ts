@@ -20,6 +20,8 @@ export interface Run {
   readonly port: number;
   readonly transport: Transport;
   readonly upstream: Upstream;
+  /** See Circumstances. */
+  readonly isExact: boolean;
 }
 
 /** The transports over which a case runs: those that it names, else UDP and TCP. */
@@ -88,7 +90,7 @@ class CaseRunner {
       address: this.lastTransport === 'udp6' ? '::1' : '127.0.0.1',
     };
     const lateSeconds = elapsed - Math.floor(this.waitedSeconds);
-    return place(ask, checkReply(reply, expected, { sent, lateSeconds, words }));
+    return place(ask, checkReply(reply, expected, { sent, lateSeconds, words, isExact: this.target.isExact }));
   }
 
   /** Sends the octets on a connection of their own and reads until all replies have come or it is closed. */
@@ -100,7 +102,7 @@ class CaseRunner {
     const sent = Uint8Array.of(0x12, 0x34);
     for (const expected of ask.expected) {
       const reply = await stream.nextFrame(REPLY_TIMEOUT_MS);
-      const about = { sent: questionAfter(sent, reply), lateSeconds: 0, words: {} };
+      const about = { sent: questionAfter(sent, reply), lateSeconds: 0, words: {}, isExact: this.target.isExact };
       findings.push(...checkReply(reply, expected, about));
     }
     if (ask.closing === 'open' || ask.closing === undefined) {

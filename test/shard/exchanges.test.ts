@@ -21,7 +21,7 @@ function createTable(capacity: number) {
   const area = new ShardArea(memory as unknown as { buffer: SharedArrayBuffer }, AREA);
   const failures: string[] = [];
   const sent: Sent[] = [];
-  const generation: Generation = { number: 1, blocks: new Map(), openCount: 0, onIdle: undefined };
+  const generation: Generation = { number: 1, blocks: new Map(), openCount: 0, onIdle: undefined, onPanic: () => {} };
   const table = new ExchangeTable({
     area,
     capacity,

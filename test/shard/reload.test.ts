@@ -14,8 +14,9 @@ async function addressOf(client: UdpClient, port: number, name = 'a.example.'): 
   return parseAddress((await client.ask(question(name), port)).message.answer[0]!.rdata);
 }
 
-test('a reload keeps sockets, connections and queries that are under way', async () => {
+test('a reload keeps sockets, connections and queries that are under way', async (context) => {
   const server = new TestServer({ shards: 2 });
+  context.after(() => server.close());
   const [port] = await server.load();
   const descriptors = readdirSync('/proc/self/fd').length;
   const udp = await UdpClient.bind();
@@ -38,35 +39,34 @@ test('a reload keeps sockets, connections and queries that are under way', async
   assert.equal(readdirSync('/proc/self/fd').length, descriptors + 3, 'two clients and an accepted connection');
   udp.close();
   tcp.close();
-  await server.close();
 });
 
-test('no query is lost while configurations come and go', async () => {
+test('no query is lost while configurations come and go', async (context) => {
   const server = new TestServer({ shards: 2 });
+  context.after(() => server.close());
   const [port] = await server.load();
   const clients = await Promise.all(Array.from({ length: 4 }, () => UdpClient.bind()));
-  let isOver = false;
-  let answered = 0;
+  const asked = { isOver: false, answered: 0 };
   const asking = clients.map(async (client, i) => {
-    for (let id = 0; !isOver; id++) {
+    for (let id = 0; !asked.isOver; id++) {
       const name = i % 2 === 0 ? 'later.example.' : 'a.example.';
       const { message } = await client.ask(question(name, { id: id & 0xffff }), port!);
       assert.equal(rcodeOf(message), 0);
-      answered++;
+      asked.answered++;
     }
   });
   for (let i = 0; i < 10; i++) await server.load({ config: { address: `192.0.2.${i}` } });
-  await until('answers after the last reload', () => answered > 200);
-  isOver = true;
+  await until('answers after the last reload', () => asked.answered > 200);
+  asked.isOver = true;
   await Promise.all(asking);
   await until('all old generations given back', () => server.released.length === 10);
   assert.deepEqual(server.lines, []);
   for (const client of clients) client.close();
-  await server.close();
 });
 
-test('addresses come and go with the configuration', async () => {
+test('addresses come and go with the configuration', async (context) => {
   const server = new TestServer({ shards: 2 });
+  context.after(() => server.close());
   const [first, second] = await server.load({
     addresses: [
       { address: LOOPBACK, port: 0 },
@@ -100,11 +100,11 @@ test('addresses come and go with the configuration', async () => {
     '192.0.2.9',
   );
   udp.close();
-  await server.close();
 });
 
-test('a configuration that one shard cannot load changes nothing', async () => {
+test('a configuration that one shard cannot load changes nothing', async (context) => {
   const server = new TestServer({ shards: 2 });
+  context.after(() => server.close());
   const [port] = await server.load();
   const before = readdirSync('/proc/self/fd').length;
   const taken = createSocket('udp4').bind(0, '127.0.0.2');
@@ -135,11 +135,11 @@ test('a configuration that one shard cannot load changes nothing', async () => {
   assert.deepEqual(server.released, [2, 3, 4]);
   await until('no descriptor is left', () => readdirSync('/proc/self/fd').length <= before);
   assert.deepEqual(server.restarts, []);
-  await server.close();
 });
 
-test('drain goes on answering; stop finishes what is open, and no longer than it may', async () => {
+test('drain goes on answering; stop finishes what is open, and no longer than it may', async (context) => {
   const server = new TestServer();
+  context.after(() => server.close());
   const [port] = await server.load();
   await server.pool.drain();
   const udp = await UdpClient.bind();

@@ -28,8 +28,9 @@ async function ask(port: number, name: string): Promise<void> {
   setTimeout(() => client.close(), 200).unref();
 }
 
-test('a crashed shard is replaced; the others serve all queries meanwhile', async () => {
+test('a crashed shard is replaced; the others serve all queries meanwhile', async (context) => {
   const server = new TestServer({ shards: 2, limits: { pauseMs: 600 } });
+  context.after(() => server.close());
   const [port] = await server.load();
   await until('both shards serve', () => true);
   const descriptors = readdirSync('/proc/self/fd').length;
@@ -42,22 +43,22 @@ test('a crashed shard is replaced; the others serve all queries meanwhile', asyn
   await until('its sockets are open again', () => readdirSync('/proc/self/fd').length >= descriptors);
   assert.equal(await answeredOf(port!, 40, 2000), 40);
   assert.equal(server.lines.length, 1);
-  await server.close();
 });
 
-test('a shard that stands still is terminated and replaced', async () => {
+test('a shard that stands still is terminated and replaced', async (context) => {
   const server = new TestServer({ shards: 2, limits: { hangMs: 600 } });
+  context.after(() => server.close());
   const [port] = await server.load();
   await ask(port!, 'hang.example.');
   await until('the hang is seen', () => server.restarts.length === 1);
   assert.match(server.restarts[0]!, /^[01] hang$/);
   assert.match(server.lines[0]!, /^\[ERROR\] shard [01] is started anew: it stood still$/);
   assert.equal(await answeredOf(port!, 40, 3000), 40);
-  await server.close();
 });
 
-test('a replacement gets the configuration that is in force, and old ones are given back', async () => {
+test('a replacement gets the configuration that is in force, and old ones are given back', async (context) => {
   const server = new TestServer({ shards: 1 });
+  context.after(() => server.close());
   const [port] = await server.load();
   await server.load({ config: { address: '192.0.2.2' } });
   const tcp = await TcpClient.connect(port!);
@@ -77,22 +78,22 @@ test('a replacement gets the configuration that is in force, and old ones are gi
   assert.deepEqual(server.released, [1]);
   await server.load({ config: { address: '192.0.2.3' } });
   await until('the second one is given back', () => server.released.includes(2));
-  await server.close();
 });
 
-test('crashes in a row come with longer pauses and then end the process', async () => {
+test('crashes in a row come with longer pauses and then end the process', async (context) => {
   const server = new TestServer({ shards: 1, limits: { pauseMs: 10, pauseMaxMs: 40, deathsMax: 4 } });
+  context.after(() => server.close());
   const [port] = await server.load();
   const crashing = setInterval(() => void ask(port!, 'crash.example.'), 20);
   await until('the end', () => server.fatals.length === 1, 30_000);
   clearInterval(crashing);
   assert.deepEqual(server.fatals, ['shard 0 has ended 4 times in a row']);
   assert.equal(server.restarts.length, 4);
-  await server.close();
 });
 
-test('a shard that ends while it loads makes the load fail, not hang', async () => {
+test('a shard that ends while it loads makes the load fail, not hang', async (context) => {
   const server = new TestServer({ shards: 2 });
+  context.after(() => server.close());
   const [port] = await server.load();
   const crashing = ask(port!, 'crash.example.');
   // Either order is right: the shard died before, or took part and died in between
@@ -103,5 +104,4 @@ test('a shard that ends while it loads makes the load fail, not hang', async () 
   await until('the crash is seen', () => server.restarts.length === 1);
   await server.load({ config: { address: '192.0.2.3' } });
   assert.equal(await answeredOf(port!, 20, 3000), 20);
-  await server.close();
 });

@@ -4,13 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { SLOT_NONE } from '../../engine-as/shared/layout.ts';
 import { compileEngine, type Engine, instantiateEngine } from '../../host/engine/load.ts';
 import { areaAt, createMemory, type MemoryPlan, planMemory } from '../../host/engine/memory.ts';
-import type { Configuration, Notice, ShardSettings } from '../../host/engine/messages.ts';
+import { type Configuration, type Notice, SHARD_SETTINGS, type ShardSettings } from '../../host/engine/messages.ts';
 import { type PoolOptions, ShardPool } from '../../host/engine/pool.ts';
 import { BlockSteps, writeProgram } from '../../host/engine/program.ts';
 import { createLog } from '../../host/log.ts';
 import { nativeBaseOf } from '../../host/net/sockets.ts';
 import type { Plain, ServerBlock } from '../../host/plugin/contract.ts';
-import { TCP_LIMITS } from '../../host/shard/tcp.ts';
 
 const ENGINE = fileURLToPath(new URL('../../dist/engine.wasm', import.meta.url));
 const ENTRY = new URL('./entry.ts', import.meta.url);
@@ -56,9 +55,9 @@ export class TestServer {
       plan: this.plan,
       log: createLog((line) => this.lines.push(line.trimEnd())),
       settings: {
+        ...SHARD_SETTINGS,
         useNative: options.useNative ?? true,
-        isDebug: false,
-        tcp: { ...TCP_LIMITS, ...options.tcp },
+        tcp: { ...SHARD_SETTINGS.tcp, ...options.tcp },
       },
       entry: ENTRY,
       onRestart: (shard, reason) => this.restarts.push(`${shard} ${reason}`),

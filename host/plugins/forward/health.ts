@@ -26,8 +26,8 @@ const INTERVAL_MS_MIN = 10;
 export interface HealthOptions {
   readonly intervalMs: number;
   readonly schedule: Schedule;
-  /** Sends one probe; must report exactly once, perhaps before it returns. */
-  readonly probe: (report: (isAnswered: boolean) => void) => void;
+  /** Sends one probe; must report exactly once, perhaps before it returns. The function it returns calls it off. */
+  readonly probe: (report: (isAnswered: boolean) => void) => () => void;
   /** Told of each failed probe, for the counter. */
   readonly onFailure: () => void;
 }
@@ -38,7 +38,8 @@ export class Health {
   readonly #options: HealthOptions;
   #isProbing: boolean = false;
   #isStopped: boolean = false;
-  #cancel: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #cancelProbe: (() => void) | undefined;
 
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -58,13 +59,13 @@ export class Health {
 
   stop(): void {
     this.#isStopped = true;
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#cancelTimer?.();
+    this.#cancelProbe?.();
   }
 
   #probe(): void {
-    this.#cancel = undefined;
-    this.#options.probe((isAnswered) => this.#report(isAnswered));
+    this.#cancelTimer = undefined;
+    this.#cancelProbe = this.#options.probe((isAnswered) => this.#report(isAnswered));
   }
 
   #report(isAnswered: boolean): void {
@@ -76,6 +77,8 @@ export class Health {
     }
     this.fails++;
     this.#options.onFailure();
-    this.#cancel = this.#options.schedule(Math.max(this.#options.intervalMs, INTERVAL_MS_MIN), () => this.#probe());
+    this.#cancelTimer = this.#options.schedule(Math.max(this.#options.intervalMs, INTERVAL_MS_MIN), () =>
+      this.#probe(),
+    );
   }
 }

@@ -20,9 +20,11 @@ export interface ProbeOptions {
   readonly octets: () => Uint8Array;
 }
 
-/** Sends the probe and reports once whether it was answered. */
-export function sendProbe(options: ProbeOptions, report: (isAnswered: boolean) => void): void {
-  new Probe(options, report).send();
+/** Sends the probe and reports once whether it was answered; the function it returns calls it off. */
+export function sendProbe(options: ProbeOptions, report: (isAnswered: boolean) => void): () => void {
+  const probe = new Probe(options, report);
+  probe.send();
+  return () => probe.cancel();
 }
 
 class Probe implements UpstreamListener {
@@ -30,7 +32,7 @@ class Probe implements UpstreamListener {
   readonly #report: (isAnswered: boolean) => void;
   readonly #id: number;
   #socket: (MessageSender & { close(): void }) | undefined;
-  #cancel: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
   #isOver: boolean = false;
 
   constructor(options: ProbeOptions, report: (isAnswered: boolean) => void) {
@@ -54,7 +56,7 @@ class Probe implements UpstreamListener {
       // No route, no free port: a failed probe like any other
       this.#end(false);
     }
-    if (!this.#isOver) this.#cancel = schedule(TIMEOUT_MS, () => this.#end(false));
+    if (!this.#isOver) this.#cancelTimer = schedule(TIMEOUT_MS, () => this.#end(false));
   }
 
   onOpen(): void {
@@ -76,11 +78,15 @@ class Probe implements UpstreamListener {
     this.#end(false);
   }
 
+  cancel(): void {
+    this.#isOver = true;
+    this.#cancelTimer?.();
+    this.#socket?.close();
+  }
+
   #end(isAnswered: boolean): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    this.#cancel?.();
-    this.#socket?.close();
+    this.cancel();
     this.#report(isAnswered);
   }
 }

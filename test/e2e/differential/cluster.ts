@@ -33,7 +33,7 @@ const PORT_SETS: readonly (readonly Port[])[] = [
   [
     { name: 'a', port: 1 },
     { name: 'b', port: 2, protocol: 'UDP' },
-    { name: 'c', port: 65000 },
+    { name: 'c', port: 50000 },
   ],
 ];
 

@@ -40,7 +40,9 @@ function* simpler(probe: Probe): Generator<Probe> {
   const labels = labelsOf(probe.name);
   for (const at of labels.keys()) {
     const shorter = labels.filter((_, each) => each !== at).join('.');
-    if (shorter !== '' && shorter !== probe.name) yield { ...probe, name: shorter };
+    // Without its token a name would be found in the caches.
+    const isFresh = shorter.includes('%') || shorter.toLowerCase().endsWith('cluster.local');
+    if (isFresh && shorter !== probe.name) yield { ...probe, name: shorter };
   }
   if (probe.type !== TYPES['A']) yield { ...probe, type: TYPES['A']! };
 }

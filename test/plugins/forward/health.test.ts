@@ -3,21 +3,25 @@ import { test } from 'node:test';
 import { FLAG_RD } from '../../../engine-as/shared/codes.ts';
 import { Health } from '../../../host/plugins/forward/health.ts';
 import { ManualClock } from './manual-clock.ts';
-import { rcodeOf, scene, textOf } from './scene.ts';
-import { goodAnswer, ScriptedUpstream } from './scripted-upstream.ts';
-import { until, World } from './world.ts';
+import { rcodeOf, scene, textOf, withUpstream } from './scene.ts';
+import { goodAnswer } from './scripted-upstream.ts';
+import { until } from './world.ts';
 
 function machine(intervalMs = 500) {
   const clock = new ManualClock();
   const reports: ((isAnswered: boolean) => void)[] = [];
   let failures = 0;
+  let cancelled = 0;
   const health = new Health({
     intervalMs,
     schedule: clock.schedule,
-    probe: (report) => reports.push(report),
+    probe: (report) => {
+      reports.push(report);
+      return () => cancelled++;
+    },
     onFailure: () => failures++,
   });
-  return { clock, reports, health, failures: () => failures };
+  return { clock, reports, health, failures: () => failures, cancelled: () => cancelled };
 }
 
 test('quiet until suspected, one probe at a time, each interval until one is answered', () => {
@@ -66,13 +70,13 @@ test('an interval of 0 does not spin', () => {
 });
 
 test('stop() ends the series', () => {
-  const { clock, reports, health, failures } = machine();
+  const { clock, reports, health, failures, cancelled } = machine();
   health.suspect();
   reports[0]!(false);
   health.stop();
   clock.advance(10_000);
   health.suspect();
-  assert.deepEqual([reports.length, failures(), clock.pending], [1, 1, 0]);
+  assert.deepEqual([reports.length, failures(), clock.pending, cancelled()], [1, 1, 0, 1]);
 });
 
 test('probes ask `. IN NS` with RD, and only after an error', () =>
@@ -122,72 +126,74 @@ test('force_tcp: probes over TCP', () =>
     },
   ));
 
-test('a down upstream is skipped, all down: one random attempt and the counter, or failfast', async () => {
-  const dead = await ScriptedUpstream.start(() => undefined);
-  dead.answersProbes = false;
-  const clock = new ManualClock();
-  const body = `forward . ${dead.text} UP {\npolicy sequential\nread_timeout 100ms\nhealth_check 10ms\n}`;
-  await scene(
-    body,
-    goodAnswer,
-    async ({ up, world }) => {
-      const first = world.ask('a.example');
-      await until(() => dead.seen.length === 1);
-      clock.advance(120);
-      assert.equal(rcodeOf(await first), 0);
-      // Three probes time out after a second each
-      clock.advance(4000);
-      assert.ok(world.counters.get('healthcheck_failures', dead.text) >= 3);
-      assert.equal(rcodeOf(await world.ask('b.example')), 0);
-      assert.deepEqual(dead.names(), ['a.example.']);
-      assert.equal(world.counters.get('healthcheck_broken'), 0);
-      // It answers again
-      dead.answersProbes = true;
-      clock.advance(20);
-      dead.script = goodAnswer;
-      await until(() => dead.probes > 3);
-      await until(() => {
-        clock.advance(20);
-        void world.ask(`c${dead.seen.length}.example`);
-        return dead.seen.length > 1;
-      });
-      await until(() => world.exchanges.openCount === 0);
-      assert.ok(up.seen.length >= 2);
+test('a down upstream is skipped until it answers a probe', () =>
+  withUpstream(
+    () => undefined,
+    async (dead) => {
+      dead.answersProbes = false;
+      const clock = new ManualClock();
+      const body = `forward . ${dead.text} UP {\npolicy sequential\nread_timeout 100ms\nhealth_check 10ms\n}`;
+      const options = { now: clock.now, schedule: clock.schedule };
+      await scene(
+        body,
+        goodAnswer,
+        async ({ up, world }) => {
+          const first = world.ask('a.example');
+          await until(() => dead.seen.length === 1);
+          clock.advance(120);
+          assert.equal(rcodeOf(await first), 0);
+          // Each probe takes a second to fail
+          clock.advance(4000);
+          assert.ok(world.counters.get('healthcheck_failures', dead.text) >= 3);
+          assert.equal(rcodeOf(await world.ask('b.example')), 0);
+          assert.deepEqual([dead.seen.length, up.seen.length], [1, 2]);
+          assert.equal(world.counters.get('healthcheck_broken'), 0);
+          dead.answersProbes = true;
+          dead.script = goodAnswer;
+          await until(() => {
+            clock.advance(100);
+            void world.ask(`c${up.seen.length}.example`);
+            return dead.seen.length > 1;
+          });
+          await until(() => world.exchanges.openCount === 0);
+        },
+        options,
+      );
     },
-    { now: clock.now, schedule: clock.schedule },
-  );
-  await dead.stop();
-});
+  ));
 
 for (const failfast of [false, true]) {
-  test(`all upstreams down${failfast ? ', failfast' : ''}`, async () => {
-    const dead = await ScriptedUpstream.start(() => undefined);
-    dead.answersProbes = false;
-    const clock = new ManualClock();
-    const option = failfast ? 'failfast_all_unhealthy_upstreams' : '';
-    const world = new World(`forward . ${dead.text} {\nread_timeout 100ms\n${option}\n}`, {
-      now: clock.now,
-      schedule: clock.schedule,
-    });
-    const first = world.ask('a.example');
-    await until(() => dead.seen.length === 1);
-    clock.advance(120);
-    await until(() => dead.seen.length === 2);
-    clock.advance(120);
-    textOf(await first);
-    clock.advance(6000);
-    const second = world.ask('b.example');
-    if (failfast) {
-      assert.equal(textOf(await second), 'no healthy proxies');
-      assert.equal(dead.seen.length, 2);
-    } else {
-      await until(() => dead.seen.length === 3);
-      clock.advance(120);
-      assert.match(textOf(await second), /i\/o timeout$/);
-      assert.equal(dead.seen.length, 3);
-    }
-    assert.equal(world.counters.get('healthcheck_broken'), 1);
-    await world.plugin.stop();
-    await dead.stop();
-  });
+  test(`all upstreams down: ${failfast ? 'SERVFAIL at once' : 'one guess, and the counter'}`, () =>
+    withUpstream(
+      () => undefined,
+      async (dead) => {
+        dead.answersProbes = false;
+        const clock = new ManualClock();
+        const option = failfast ? 'failfast_all_unhealthy_upstreams' : '';
+        const body = `forward . ${dead.text} {\nread_timeout 100ms\n${option}\n}`;
+        const options = { now: clock.now, schedule: clock.schedule };
+        await scene(
+          body,
+          goodAnswer,
+          async ({ world }) => {
+            const first = world.ask('a.example');
+            for (let attempt = 1; attempt <= 2; attempt++) {
+              await until(() => dead.seen.length === attempt);
+              clock.advance(120);
+            }
+            textOf(await first);
+            clock.advance(6000);
+            const second = world.ask('b.example');
+            if (!failfast) {
+              await until(() => dead.seen.length === 3);
+              clock.advance(120);
+            }
+            assert.match(textOf(await second), failfast ? /^no healthy proxies$/ : /i\/o timeout$/);
+            assert.equal(dead.seen.length, failfast ? 2 : 3);
+            assert.equal(world.counters.get('healthcheck_broken'), 1);
+          },
+          options,
+        );
+      },
+    ));
 }

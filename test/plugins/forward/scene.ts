@@ -38,3 +38,13 @@ export function textOf(ended: Ended): string {
   assert.equal(ended.kind, 'failure');
   return ended.kind === 'failure' ? ended.text : '';
 }
+
+/** Another upstream, for as long as `run` takes. */
+export async function withUpstream(script: Script, run: (upstream: ScriptedUpstream) => Promise<void>): Promise<void> {
+  const upstream = await ScriptedUpstream.start(script);
+  try {
+    await run(upstream);
+  } finally {
+    await upstream.stop();
+  }
+}

@@ -1,0 +1,236 @@
+// Whatever happened to the cluster, the store says what the plain model says, and what a store that was filled at
+// once says.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatAddress, packAddress } from '../../host/kubernetes/addresses.ts';
+import type { FakeStore } from './fake-store.ts';
+import { answer, type ModelObjects, type PodMode, reverse } from './model.ts';
+import type { ApiPort, ApiService } from './objects.ts';
+import { fill, finalObjects, type Step, TestCluster } from './test-cluster.ts';
+
+const NAMESPACE_NAMES = ['a', 'b'];
+const SERVICE_NAMES = ['web', 'db', 'ext'];
+const V4 = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.9.9.9'];
+const V6 = ['2001:db8::1', '2001:db8:1::'];
+const HOSTNAMES = ['h-0', 'h-1'];
+
+const port: fc.Arbitrary<ApiPort> = fc.record({
+  name: fc.constantFrom('http', 'dns', ''),
+  protocol: fc.constantFrom('TCP', 'UDP'),
+  port: fc.constantFrom(53, 80),
+});
+const spec: fc.Arbitrary<ApiService['spec']> = fc.oneof<fc.Arbitrary<ApiService['spec']>[]>(
+  fc.record({
+    type: fc.constant('ClusterIP'),
+    clusterIPs: fc.constantFrom<string[]>(['10.9.9.9'], ['10.0.0.3', '2001:db8::1'], ['2001:db8:1::']),
+    ports: fc.array(port, { maxLength: 2 }),
+  }),
+  fc.record({
+    type: fc.constant('ClusterIP'),
+    clusterIP: fc.constant('None'),
+    ports: fc.array(port, { maxLength: 1 }),
+  }),
+  fc.record({
+    type: fc.constant('ExternalName'),
+    externalName: fc.constantFrom('www.example.org', 'web.a.svc.cluster.local'),
+  }),
+);
+const inNamespace = fc.constantFrom(...NAMESPACE_NAMES);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ kind: fc.constant('namespace' as const), name: inNamespace, isThere: mostly() }),
+  fc.tuple(inNamespace, fc.constantFrom(...SERVICE_NAMES), spec, mostly()).map(([namespace, name, made, isThere]) => ({
+    kind: 'service' as const,
+    object: { metadata: { name, namespace }, spec: made },
+    isThere,
+  })),
+  slice(),
+  fc
+    .tuple(inNamespace, fc.constantFrom('p', 'q'), fc.constantFrom(...V4, ...V6), mostly())
+    .map(([namespace, name, podIP, isThere]) => ({
+      kind: 'pod' as const,
+      object: { metadata: { name, namespace }, status: { phase: 'Running', podIP } },
+      isThere,
+    })),
+  fc.constant({ kind: 'flush' as const }),
+);
+
+function mostly(): fc.Arbitrary<boolean> {
+  return fc.integer({ min: 0, max: 3 }).map((number) => number > 0);
+}
+
+function slice(): fc.Arbitrary<Step> {
+  const endpoint = fc.record({
+    v4: fc.constantFrom(...V4),
+    v6: fc.constantFrom(...V6),
+    ready: mostly(),
+    hostname: fc.option(fc.constantFrom(...HOSTNAMES), { nil: undefined }),
+  });
+  return fc
+    .record({
+      namespace: inNamespace,
+      name: fc.constantFrom('s1', 's2', 's3'),
+      service: fc.constantFrom(...SERVICE_NAMES),
+      isV4: mostly(),
+      endpoints: fc.array(endpoint, { maxLength: 4 }),
+      ports: fc.array(port, { maxLength: 2 }),
+      isThere: mostly(),
+    })
+    .map(({ namespace, name, service, isV4, endpoints, ports, isThere }) => ({
+      kind: 'slice' as const,
+      isThere,
+      object: {
+        metadata: { name, namespace, labels: { 'kubernetes.io/service-name': service } },
+        addressType: isV4 ? 'IPv4' : 'IPv6',
+        ports,
+        endpoints: endpoints.map(({ v4, v6, ready, hostname }) => ({
+          addresses: [isV4 ? v4 : v6],
+          conditions: { ready },
+          ...(hostname !== undefined && { hostname }),
+        })),
+      },
+    }));
+}
+
+/** Every name that could mean something in this small world. */
+function possibleNames(): string[] {
+  const dashed = [...V4, ...V6].map((address) => address.replaceAll(/[.:]/g, '-'));
+  const endpoints = [...HOSTNAMES, ...dashed, ...dashed.map((name) => `${name}0`), 'nosuch'];
+  const left = ['', ...endpoints.map((name) => `${name}.`)];
+  for (const name of ['http', 'dns', 'nosuch']) for (const proto of ['tcp', 'udp']) left.push(`${name}.${proto}.`);
+  const names = ['', 'svc', 'pod', 'nosuch'];
+  for (const namespace of [...NAMESPACE_NAMES, 'c']) {
+    names.push(`${namespace}.svc`, `${namespace}.pod`, ...dashed.map((name) => `${name}.${namespace}.pod`));
+    for (const service of SERVICE_NAMES) for (const part of left) names.push(`${part}${service}.${namespace}.svc`);
+  }
+  return names;
+}
+
+/** What a reader of the store sees; the apex is `@` there. */
+function storedAnswer(
+  contents: ReadonlyMap<string, string>,
+  name: string,
+  type: string,
+): readonly string[] | 'nxdomain' {
+  const sets = contents.get(name === '' ? '@' : name);
+  if (sets === undefined) return 'nxdomain';
+  const set = sets.split('; ').find((text) => text.startsWith(`${type} `));
+  const values = set?.slice(type.length + 1).split(' ') ?? [];
+  const texts = values.map((value) => {
+    if (type === 'CNAME') return `CNAME ${value.replace(/\.$/, '')}`;
+    if (type !== 'SRV') return `${type} ${formatAddress(Buffer.from(value, 'hex').toString('latin1'))}`;
+    const [priority, weight, number, target] = value.split('/');
+    return `SRV ${priority} ${weight} ${number} ${target === '@' ? name : target}`;
+  });
+  return texts.sort((a, b) => (a < b ? -1 : 1));
+}
+
+function contentsOf(store: FakeStore): Map<string, string> {
+  return new Map(
+    store.dump().map((line) => {
+      const [head, ...rest] = line.split(': ');
+      return [head!.replace(/ flags=\d+$/, ''), rest.join(': ')] as const;
+    }),
+  );
+}
+
+test('after any history the store says what the plain model says', () => {
+  const names = possibleNames();
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom<PodMode>('disabled', 'verified'), (steps, pods) => {
+      const cluster = new TestCluster(pods);
+      // Without `pods verified` nobody watches pods.
+      const seen = steps.filter((change) => pods === 'verified' || change.kind !== 'pod');
+      for (const change of seen) cluster.apply(change);
+      cluster.flush();
+      const objects = finalObjects(seen);
+      const contents = contentsOf(cluster.store);
+      for (const name of names) {
+        for (const type of ['A', 'AAAA', 'SRV', 'CNAME'] as const) {
+          assert.deepEqual(storedAnswer(contents, name, type), answer(objects, pods, name, type), `${name} ${type}`);
+        }
+      }
+      for (const address of [...V4, ...V6]) checkReverse(contents, objects, address);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+function checkReverse(contents: ReadonlyMap<string, string>, objects: ModelObjects, address: string): void {
+  const key = `ptr-${Buffer.from(packAddress(address), 'latin1').toString('hex')}`;
+  const stored = contents.get(key)?.replace(/^PTR /, '').split(' ') ?? [];
+  const expected = reverse(objects, address, 'cluster.local.');
+  const isService = objects.services.some(({ spec }) => spec.clusterIPs?.includes(address));
+  if (isService) assert.ok(stored.length === 1 && expected.includes(stored[0]!), `${address}: ${stored}`);
+  else
+    assert.deepEqual(
+      stored.sort((a, b) => (a < b ? -1 : 1)),
+      expected,
+      address,
+    );
+}
+
+test('after any history the store equals one that was filled at once', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const cluster = new TestCluster('verified', ['10.0.0.1']);
+      for (const change of steps) cluster.apply(change);
+      cluster.flush();
+      const other = new TestCluster('verified', ['10.0.0.1']);
+      fill(other, finalObjects(steps));
+      assert.deepEqual(cluster.store.dump(), other.store.dump());
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a list that replaces another leaves nothing of what it does not show', () => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 40 }),
+      fc.array(step, { maxLength: 40 }),
+      fc.nat(40),
+      (first, second, broken) => {
+        const cluster = new TestCluster();
+        fill(cluster, finalObjects(first));
+        const objects = finalObjects(second);
+        // A list that breaks off is followed by a whole one.
+        begin(cluster);
+        for (const change of second.slice(0, broken))
+          if (change.kind !== 'flush' && change.isThere) cluster.apply(change);
+        cluster.flush();
+        begin(cluster);
+        fill(cluster, objects);
+        for (const sink of [cluster.namespaces, cluster.services, cluster.slices, cluster.pods]) sink.end();
+        cluster.flush();
+        const other = new TestCluster();
+        fill(other, objects);
+        assert.deepEqual(cluster.store.dump(), other.store.dump());
+        assert.equal(cluster.model.namespaces.size, other.model.namespaces.size);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+function begin(cluster: TestCluster): void {
+  for (const sink of [cluster.namespaces, cluster.services, cluster.slices, cluster.pods]) sink.begin();
+}
+
+test('an empty cluster leaves nothing behind', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const cluster = new TestCluster('verified', ['10.0.0.1']);
+      const before = cluster.store.dump();
+      for (const change of steps) cluster.apply(change);
+      cluster.flush();
+      for (const change of steps) if (change.kind !== 'flush') cluster.apply({ ...change, isThere: false });
+      cluster.flush();
+      assert.deepEqual(cluster.store.dump(), before);
+      assert.equal(cluster.model.namespaces.size, 0);
+    }),
+    { numRuns: 200 },
+  );
+});
