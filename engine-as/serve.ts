@@ -34,6 +34,7 @@ import {
   OUTCOME_LARGE,
   OUTCOME_RELAY,
   OUTCOME_SLOW,
+  PROTO_TCP,
   RCODE_BADVERS,
   RCODE_FORMERR,
   RCODE_NOTIMP,
@@ -52,6 +53,7 @@ import {
   CACHE_STEP_DISABLE_DENIAL,
   CACHE_STEP_DISABLE_SUCCESS,
   CONTROL_WORDS,
+  HANDOFF_BYTES,
   HANDOFF_FLAGS,
   HANDOFF_HASH,
   HANDOFF_OUTCOME,
@@ -65,6 +67,7 @@ import {
   LISTENER_DROPPED_SCOPE,
   LISTENER_FLAGS,
   LISTENER_FORCE_SLOW,
+  RECEIVE_STRIDE,
   SHARD_SLOW_REASONS,
   STEP_CACHE,
   STEP_COUNT,
@@ -81,13 +84,15 @@ import {
 } from './shared/layout';
 import { hashOctets } from './wire/name';
 
+import { repackQuery } from './wire/repack';
 import {
   HEADER_ONLY,
-  IGNORE, PARSED,
+  IGNORE,
+  PARSED,
   area,
   messageAt,
-  messageBytes,
   parseQuery,
+  proto,
   qclass,
   qtype,
 } from './wire/query';
@@ -244,7 +249,10 @@ function handOver(outcome: u32, reason: u32, zone: u32, index: u32, handoff: u32
   store<u32>(handoff + HANDOFF_ZONE, zone);
   store<u32>(handoff + HANDOFF_STEP, index);
   store<u32>(handoff + HANDOFF_FLAGS, cacheStep ? HANDOFF_WANTS_AD : 0);
-  store<u32>(handoff + HANDOFF_HASH, hashOctets(messageAt + 2, messageBytes - 2, 0));
+  const length = repackQuery(proto == PROTO_TCP ? <u32>MESSAGE_BYTES_MAX : <u32>RECEIVE_STRIDE);
+  if (!length) return answered(writeReject(out, RCODE_FORMERR));
+  store<u32>(handoff + HANDOFF_BYTES, length);
+  store<u32>(handoff + HANDOFF_HASH, hashOctets(messageAt + 2, length - 2, 0));
   const counter = area + SHARD_SLOW_REASONS + reason * 4;
   store<u32>(counter, load<u32>(counter) + 1);
   return outcome;

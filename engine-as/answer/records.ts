@@ -2,6 +2,7 @@
 
 import {
   FLAG_AA,
+  OPCODE_NOTIFY,
   RCODE_NOERROR,
   RCODE_NXDOMAIN,
   RCODE_SERVFAIL,
@@ -42,7 +43,7 @@ import { findSet, foundBlob, isEmptyOwner } from '../records/set';
 import { tableFind } from '../records/table';
 import { cacheStep } from '../program/chain';
 import { longestZone } from '../program/zones';
-import { area, lowerAt, qnameBytes, qtype } from '../wire/query';
+import { area, lowerAt, opcode, qnameBytes, qtype } from '../wire/query';
 import { LEAVES_ZONE, NOTHING, chaseAlias } from './alias';
 import { writeAddresses, writeNames, writePodService, writeServices, writeSoa, writeStrings } from './sets';
 import { ANSWER, AUTHORITY, TO_QUESTION, addPlain, beginReply, endReply, needsLargeBuffer, rewind, writeAddress } from './writer';
@@ -60,6 +61,8 @@ export const TOO_LARGE: u32 = 6; // a reply buffer of 64 KiB is needed
 export let replyBytes: u32 = 0;
 export let replyRcode: u32 = 0;
 
+/** The cache's TTL for what is neither answer nor denial to it, as replies to NOTIFY. */
+const TTL_OF_OTHERS: u32 = 5;
 const REVERSE_KEY_AT: u32 = 832; // in NAME_SCRATCH: 17 octets
 
 /** TTL of a set as the client sees it: the cache above makes one TTL of all, within its bounds. */
@@ -70,11 +73,13 @@ function setTtl(set: u32, step: u32): u32 {
 
 function positiveTtl(ttl: u32): u32 {
   if (!cacheStep) return ttl;
-  return clamp(ttl, load<u32>(cacheStep + CACHE_STEP_SUCCESS_MIN), load<u32>(cacheStep + CACHE_STEP_SUCCESS_MAX));
+  const lowest = opcode() == OPCODE_NOTIFY ? TTL_OF_OTHERS : ttl;
+  return clamp(lowest, load<u32>(cacheStep + CACHE_STEP_SUCCESS_MIN), load<u32>(cacheStep + CACHE_STEP_SUCCESS_MAX));
 }
 
 function denialTtl(ttl: u32, rcode: u32): u32 {
   if (!cacheStep) return ttl;
+  if (opcode() == OPCODE_NOTIFY) return positiveTtl(ttl);
   if (rcode == RCODE_SERVFAIL) return load<u32>(cacheStep + CACHE_STEP_SERVFAIL);
   return clamp(ttl, load<u32>(cacheStep + CACHE_STEP_DENIAL_MIN), load<u32>(cacheStep + CACHE_STEP_DENIAL_MAX));
 }

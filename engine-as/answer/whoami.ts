@@ -37,13 +37,16 @@ function writePort(): void {
   // Bounds: granted by fits()
   store<u8>(at, 4);
   store<u32>(at + 1, proto == PROTO_TCP ? TCP_LABEL : UDP_LABEL);
-  store16(at + 5, TO_QUESTION);
-  store16(at + 7, TYPE_SRV);
-  store16(at + 9, qclass);
-  store32(at + 11, 0);
-  store16(at + 15, 7);
-  store32(at + 17, 0);
-  store<u16>(at + 21, load<u16>(sockaddrAt + 2));
-  store<u8>(at + 23, 0);
-  endRecord(ADDITIONAL, SERVICE_OWNER_BYTES + 17);
+  const isRoot = qnameBytes == 1;
+  if (isRoot) store<u8>(at + 5, 0);
+  else store16(at + 5, TO_QUESTION);
+  const fixed = at + SERVICE_OWNER_BYTES - (isRoot ? 1 : 0);
+  store16(fixed, TYPE_SRV);
+  store16(fixed + 2, qclass);
+  store32(fixed + 4, 0);
+  store16(fixed + 8, 7);
+  store32(fixed + 10, 0);
+  store<u16>(fixed + 14, load<u16>(sockaddrAt + 2));
+  store<u8>(fixed + 16, 0);
+  endRecord(ADDITIONAL, fixed + 17 - at);
 }

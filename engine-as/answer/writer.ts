@@ -4,7 +4,7 @@
 
 import { FLAG_TC, HEADER_BYTES, MESSAGE_BYTES_MAX, RCODE_MASK } from '../shared/codes';
 import { store16, store32 } from '../wire/octets';
-import { replyLimit } from '../wire/query';
+import { qnameBytes, replyLimit } from '../wire/query';
 import { replyFlags, writeHeader, writeQuestion } from './error';
 import { appendOpt, optBytes } from './opt';
 
@@ -73,7 +73,11 @@ export function fits(bytes: u32): bool {
  */
 export function beginRecord(pointer: u32, type: u32, ttl: u32, rdataBytes: u32): void {
   // Bounds: granted by fits()
-  store16(at, pointer);
+  if (pointer == TO_QUESTION && qnameBytes == 1) {
+    // The root label itself is shorter than a pointer to it.
+    store<u8>(at, 0);
+    at--;
+  } else store16(at, pointer);
   store16(at + 2, type);
   store16(at + 4, 1);
   store32(at + 6, ttl);

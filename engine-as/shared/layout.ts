@@ -117,6 +117,7 @@ export const HANDOFF_ZONE = 12; // u32: address of the zone entry that was match
 export const HANDOFF_STEP = 16; // u32: index of the step
 export const HANDOFF_HASH = 20; // u32: of the message's octets from octet 2 on
 export const HANDOFF_FLAGS = 24; // u32: HANDOFF_WANTS_AD
+export const HANDOFF_BYTES = 28; // u32: length of the message, which may have been packed anew in its place
 export const HANDOFF_WANTS_AD = 1;
 
 // log record: the words of one line

@@ -77,6 +77,25 @@ export function plainNameBytes(start: u32, at: u32, end: u32): u32 {
   return bytes;
 }
 
+/** Writes the name at `at`, which skipName() accepted, to `out` without compression: plainNameBytes() octets. */
+export function expandName(start: u32, at: u32, end: u32, out: u32): void {
+  let p = at;
+  let to = out;
+  for (let rounds: u32 = 0; rounds < 400; rounds++) {
+    if (p + 1 > end) return;
+    const octet: u32 = load<u8>(p); // Bounds: p < end
+    if (octet >= 192) {
+      if (p + 2 > end) return;
+      p = start + (((octet & 63) << 8) | <u32>load<u8>(p + 1)); // Bounds: p + 1 < end
+      continue;
+    }
+    memory.copy(to, p, octet + 1); // Bounds: as plainNameBytes() measured
+    if (octet == 0) return;
+    to += octet + 1;
+    p += octet + 1;
+  }
+}
+
 /** Copies `bytes` octets lower-cased. May write up to 7 octets behind the copy: both areas have that room. */
 export function copyLower(to: u32, from: u32, bytes: u32): void {
   // Bounds: callers keep 8 octets of room behind both areas

@@ -15,6 +15,7 @@ import {
   FLAG_TC,
   HEADER_BYTES,
   MESSAGE_BYTES_MAX,
+  NAME_BYTES_MAX,
   OPCODE_MASK,
   OPCODE_NOTIFY,
   OPCODE_SHIFT,
@@ -27,7 +28,7 @@ import {
 } from '../shared/codes';
 import { CONTROL_HASH_SEED, NAME_SCRATCH } from '../shared/layout';
 import { optionsAreSound } from './options';
-import { copyLower, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
+import { copyLower, expandName, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
 import { load16, load32 } from './octets';
 import { rdataIsSound } from './rdata';
 
@@ -60,8 +61,14 @@ export let optionsAt: u32 = 0;
 export let optionsBytes: u32 = 0;
 /** Largest reply: 65535 on a stream, else the client's payload size, at least 512. */
 export let replyLimit: u32 = 0;
+/** The query is not as a well-behaved client would have packed it, see repack.ts. */
+export let isOdd: bool = false;
+/** Octet behind the question as received. */
+export let questionEnd: u32 = 0;
 /** Size of the query re-packed without compression, as CoreDNS counts and logs it. */
 export let queryPlainBytes: u32 = 0;
+
+const EXPANDED_AT: u32 = 14336; // in NAME_SCRATCH: a qname that arrived compressed
 
 export const PARSED: u32 = 0x100;
 export const IGNORE: u32 = 0x101;
@@ -96,6 +103,7 @@ export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): 
   qtype = 0;
   qclass = 0;
   qnameBytes = 0;
+  isOdd = false;
   if (bytes < <u32>HEADER_BYTES) return IGNORE;
   queryFlags = load16(at + 2); // Bounds: the header is whole
   if (queryFlags & FLAG_QR) return IGNORE;
@@ -107,9 +115,14 @@ export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): 
   if (bytes == HEADER_BYTES) return HEADER_ONLY;
   const behind = parseQuestion(at + HEADER_BYTES, end);
   if (!behind) return RCODE_FORMERR;
+  questionEnd = behind;
   queryPlainBytes = HEADER_BYTES + qnameBytes + 4;
   // Nearly every query has no RR, or one OPT.
-  if (load<u32>(at + 6) == 0 && load<u16>(at + 10) == 0) return PARSED; // Bounds: inside the header
+  if (load<u32>(at + 6) == 0 && load<u16>(at + 10) == 0) {
+    // Bounds: inside the header
+    if (behind != end) isOdd = true;
+    return PARSED;
+  }
   if (!parseRecords(behind, end)) return RCODE_FORMERR;
   setLimit();
   return ednsVersion ? RCODE_BADVERS : PARSED;
@@ -124,21 +137,31 @@ function setLimit(): void {
 
 /** Returns the octet behind the question, 0 if there is none. A question cut behind the name has type or class 0. */
 function parseQuestion(at: u32, end: u32): u32 {
-  const bytes = flatName(at, end);
-  if (!bytes) return 0;
+  let bytes = flatName(at, end);
+  let p = at + bytes;
   qnameAt = at;
+  if (!bytes) {
+    // A pointer, which only a mischievous client puts here: plain from now on.
+    p = skipName(messageAt, at, end);
+    if (!p) return 0;
+    qnameAt = area + NAME_SCRATCH + EXPANDED_AT;
+    expandName(messageAt, at, end, qnameAt);
+    bytes = flatName(qnameAt, qnameAt + <u32>NAME_BYTES_MAX);
+    if (!bytes) return 0;
+    isOdd = true;
+  }
   qnameBytes = bytes;
   qnameLabels = walkedLabels;
   lowerAt = area + NAME_SCRATCH;
-  copyLower(lowerAt, at, bytes);
+  copyLower(lowerAt, qnameAt, bytes);
   nameHash = hashOctets(lowerAt, bytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
-  let p = at + bytes;
   if (p + 4 <= end) {
     qtype = load16(p); // Bounds: p + 4 <= end
     qclass = load16(p + 2);
     hasQuestion = true;
     return p + 4;
   }
+  isOdd = true;
   if (p == end) {
     hasQuestion = true;
     return p;
@@ -159,11 +182,16 @@ function parseRecords(at: u32, end: u32): bool {
   for (let section: u32 = 0; section < 3; section++) {
     const count = load16(counts + section * 2); // Bounds: inside the header
     for (let i: u32 = 0; i < count; i++) {
-      if (p == end) break; // the count promised more than the message holds: accepted
+      if (p == end) {
+        // The count promised more than the message holds: accepted.
+        isOdd = true;
+        break;
+      }
       p = parseRecord(p, end, section == 2);
       if (!p) return false;
     }
   }
+  if (p != end) isOdd = true;
   return true;
 }
 
@@ -171,6 +199,8 @@ function parseRecord(at: u32, end: u32, isAdditional: bool): u32 {
   const fixed = skipName(messageAt, at, end);
   if (!fixed || fixed + 10 > end) return 0;
   const type = load16(fixed); // Bounds: fixed + 10 <= end
+  // A plain owner ends where its octets end; a compressed one ends earlier than it is long.
+  if (fixed - at != plainNameBytes(messageAt, at, end)) isOdd = true;
   const rdata = fixed + 10;
   const rdataBytes = load16(fixed + 8);
   if (rdata + rdataBytes > end) return 0;

@@ -10,6 +10,7 @@
 //   create    each shard, once a block   Config + Control's shared data -> Plugin (the slow face)
 
 import type { DirectiveReader } from '../corefile/reader.ts';
+import type { Edns } from '../dns/edns.ts';
 import type { Message, ResourceRecord } from '../dns/message.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/registry.ts';
@@ -166,6 +167,8 @@ export interface Answer {
   readonly authority: readonly ResourceRecord[];
   /** Without OPT: the server adds the client's own (CoreDNS core, A5). */
   readonly additional: readonly ResourceRecord[];
+  /** OPT of an upstream's reply: it goes to the client where no cache stands above (CoreDNS core, A5). */
+  readonly edns?: Edns | undefined;
   /** Name of the plugin that made it. */
   readonly from: string;
   /** A server-made error (SERVFAIL, REFUSED...): question and rcode only; the text is for plugin errors. */

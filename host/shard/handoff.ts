@@ -1,7 +1,7 @@
 // What becomes of a query that left the fast face: saved, then given to the relay or the slow face of its step.
 
 import { OUTCOME_RELAY, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
-import { HANDOFF_OUTCOME } from '../../engine-as/shared/layout.ts';
+import { HANDOFF_BYTES, HANDOFF_OUTCOME } from '../../engine-as/shared/layout.ts';
 import { PluginError } from '../plugin/chain.ts';
 import type { ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
@@ -29,6 +29,8 @@ export class Handoff {
     const { area, exchanges } = this.#parts;
     // Read before the exchange can end: a relay that fails at once may lead to another handoff
     const outcome = area.words[(leaving.handoffAt + HANDOFF_OUTCOME) >>> 2]!;
+    // The engine may have packed the message anew in its place
+    leaving.bytes = area.words[(leaving.handoffAt + HANDOFF_BYTES) >>> 2]!;
     const handle = exchanges.open(leaving);
     if (handle === 0) return;
     this.#parts.onTaken?.(handle);

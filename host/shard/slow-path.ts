@@ -165,7 +165,9 @@ export class SlowPath {
  */
 export function composeAnswer(query: Query, answer: Answer): Uint8Array {
   const { message } = query;
-  const copied = message.flags & (OPCODE_MASK | FLAG_RD | FLAG_CD);
+  // CoreDNS copies RD and CD for opcode QUERY only
+  const opcode = message.flags & OPCODE_MASK;
+  const copied = opcode === 0 ? message.flags & (FLAG_RD | FLAG_CD) : opcode;
   const questions = message.questions.slice(0, 1);
   const room = new Room(MESSAGE_BYTES_MAX - HEADER_BYTES - OPT_BYTES - (questions[0]?.wire.length ?? 0) - 4);
   const sections = {
@@ -178,7 +180,7 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
     flags: FLAG_QR | copied | answer.flags | (room.isFull ? FLAG_TC : 0) | (answer.rcode & 0xf),
     questions,
     ...sections,
-    edns: answer.rcode > 0xf ? extendedRcode(answer.rcode) : undefined,
+    edns: answer.rcode > 0xf ? extendedRcode(answer.rcode) : answer.edns,
   });
 }
 

@@ -30,6 +30,8 @@ export interface RelayCore {
   readonly octets: Uint8Array;
   now(): number;
   messageOf(flight: number): FlightMessage;
+  /** Whether the message is a reply to the flight's question. */
+  repeatsQuestion(flight: number, offset: number, bytes: number): boolean;
   /** The reply with the id of the flight's running attempt. */
   onReply(flight: number, offset: number, bytes: number, protocol: number): void;
   /** The running attempt has failed; `text` in CoreDNS's words. */

@@ -30,7 +30,6 @@ import { MessageMatcher, matchName } from './match.ts';
 import { createSlots, type StanzaSlots } from './metrics.ts';
 import { type ForwardConfig, type ForwardOptions, parseForward, type Stanza } from './parse.ts';
 import { StanzaRelay } from './relay.ts';
-import { shardCountOf } from './services.ts';
 
 /** Granularity of all timeouts while queries are under way. */
 const TICK_MS = 20;
@@ -64,7 +63,7 @@ type SharedState = {
 function control({ stanzas }: ForwardConfig, block: ServerBlock, services: ControlServices): Control {
   for (const { warnings } of stanzas)
     for (const text of warnings) services.log.withPrefix('plugin/forward').warning(text);
-  const shards = Array.from({ length: shardCountOf(services) }, (_, shard) => shard);
+  const shards = Array.from({ length: services.shardCount }, (_, shard) => shard);
   const shared: SharedState = {
     slots: stanzas.map((stanza) => createSlots(services.metrics, stanza.upstreams)),
     words: stanzas.map(({ maxConcurrent }, i) =>

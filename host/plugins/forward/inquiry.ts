@@ -24,7 +24,9 @@ export function askRelay(
       octets,
       isStream: query.proto === 'tcp',
       finish: (offset, bytes) => {
-        const answer = answerOf(octets, exchanges.octets.slice(offset, offset + bytes));
+        // A copy of its own: slice() of a Buffer would go on reading the shared slot.
+        const reply = new Uint8Array(exchanges.octets.subarray(offset, offset + bytes));
+        const answer = answerOf(octets, reply);
         if (answer === undefined) return false;
         resolve(answer);
         return true;
@@ -41,9 +43,9 @@ function answerOf(query: Uint8Array, octets: Uint8Array): Answer | undefined {
   if (!repeatsQuestion(query, 0, octets, 0, octets.length)) return { ...EMPTY, rcode: RCODE_FORMERR };
   try {
     const message = parseMessage(octets);
-    const { answer, authority, additional } = message;
+    const { answer, authority, additional, edns } = message;
     const flags = message.flags & ANSWER_FLAGS;
-    return { kind: 'answer', rcode: rcodeOf(message), flags, answer, authority, additional, from: NAME };
+    return { kind: 'answer', rcode: rcodeOf(message), flags, answer, authority, additional, edns, from: NAME };
   } catch (error) {
     if (error instanceof MessageError) return undefined;
     throw error;

@@ -6,7 +6,7 @@ import { composeName } from '../../dns/name.ts';
 import type { UpstreamListener, Upstreams } from '../../plugin/contract.ts';
 import type { Schedule } from './health.ts';
 import type { RandomIds } from './ids.ts';
-import type { MessageSender, TcpSender, UdpSender } from './services.ts';
+import type { MessageSender, TcpSender, UdpSender } from './message-sender.ts';
 import type { UpstreamTarget } from './targets.ts';
 
 const TIMEOUT_MS = 1000;

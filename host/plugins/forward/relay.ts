@@ -170,6 +170,11 @@ export class StanzaRelay implements RelayCore {
     this.#options.counters.add((isPooled ? slots.hits : slots.misses)[protocol]!, 1);
   }
 
+  repeatsQuestion(flight: number, offset: number, bytes: number): boolean {
+    const message = this.messageOf(flight);
+    return repeatsQuestion(message.octets ?? this.octets, message.offset, this.octets, offset, bytes);
+  }
+
   onReply(flight: number, offset: number, bytes: number, protocol: number): void {
     const { flights } = this;
     const scan = this.#scan;
@@ -305,9 +310,7 @@ export class StanzaRelay implements RelayCore {
     if (failover.length === 0 && next.length === 0 && !nextOnNodata) return false;
     const { flights } = this;
     const { rcode, answerCount } = this.#scan;
-    const message = this.messageOf(flight);
-    const query = message.octets ?? this.octets;
-    if (!repeatsQuestion(query, message.offset, this.octets, offset, bytes)) return false;
+    if (!this.repeatsQuestion(flight, offset, bytes)) return false;
     if (failover.includes(rcode) && ++flights.failovers[flight]! < this.#members.length) {
       const isInTime = this.now() < flights.joinedMs[flights.head[flight]!]! + BUDGET_MS;
       if (isInTime) this.#advance(flight, NO_HEALTHY);

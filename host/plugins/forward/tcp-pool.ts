@@ -3,7 +3,7 @@
 
 import type { UpstreamListener } from '../../plugin/contract.ts';
 import { type PoolTarget, PROTOCOL_TCP, type RelayCore } from './connection.ts';
-import type { TcpSender } from './services.ts';
+import type { TcpSender } from './message-sender.ts';
 
 /** The dial timeout is twice the mean time of recent dials, within these limits. CoreDNS waits up to 30 s; the client
  *  of a query has 5 s. */

@@ -3,11 +3,16 @@
 // `expire`, is older than `max_age`, or has had an error. A retired one closes when its last query has ended.
 //
 //   pending[id] = flight        one table a socket: a reply counts only where its query was sent from
+//
+// CoreDNS has one query at a time on a socket, so a reply with the right id and another question is the upstream's
+// mistake (FORMERR). Here it may be the late reply to another query that had the same id: where that is possible, the
+// reply is skipped like one with another id.
+//
 //   head ─► ... ─► tail         flights of the socket in order of sending: the head times out first
 
 import type { UpstreamListener } from '../../plugin/contract.ts';
 import { type PoolTarget, PROTOCOL_UDP, type RelayCore } from './connection.ts';
-import type { UdpSender } from './services.ts';
+import type { UdpSender } from './message-sender.ts';
 
 /** Sockets that take turns; `max_idle_conns` lowers it. */
 const SOCKETS_WANTED = 4;
@@ -125,6 +130,8 @@ class UdpSocket implements UpstreamListener {
   #heardMs = -1;
   #head = 0;
   #tail = 0;
+  /** Late or forged replies may be on their way: one that asks another question need not be this query's. */
+  #hasStrays: boolean = false;
   #isRetired: boolean = false;
   #isClosed: boolean = false;
 
@@ -174,8 +181,11 @@ class UdpSocket implements UpstreamListener {
     if (bytes < HEADER_BYTES) return;
     const { octets } = this.#core;
     const flight = this.#pending[(octets[offset]! << 8) | octets[offset + 1]!]!;
-    // Late, or forged
-    if (flight === 0) return;
+    if (flight === 0) {
+      this.#hasStrays = true;
+      return;
+    }
+    if ((this.inFlight > 1 || this.#hasStrays) && !this.#core.repeatsQuestion(flight, offset, bytes)) return;
     this.#heardMs = this.#core.flights.sentMs[flight]!;
     this.#forget(flight);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
@@ -195,6 +205,7 @@ class UdpSocket implements UpstreamListener {
     let failure: string | undefined;
     while (this.#head !== 0 && nowMs - flights.sentMs[this.#head]! >= readTimeoutMs) {
       failure ??= this.#text('read', 'i/o timeout');
+      this.#hasStrays = true;
       // Nothing has come back since: perhaps something on the way has forgotten this port (a NAT), so try another
       if (this.#heardMs < flights.sentMs[this.#head]!) this.retire();
       this.#fail(this.#head, failure);

@@ -85,8 +85,8 @@ export class LoopControl implements Control {
     };
   }
 
-  /** Begins to ask; the server comes up meanwhile. */
-  async start(): Promise<void> {
+  /** Begins to ask: the shards answer. */
+  serving(): void {
     const { flagWord, seenWord, token } = this.shared;
     // An ephemeral port is not known here, and CoreDNS does not find it either
     if (this.#listener.port === 0) return;

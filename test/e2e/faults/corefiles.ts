@@ -24,7 +24,7 @@ export const WRONG_COREFILES: readonly WrongCorefile[] = [
   wrong('empty port', 'example.org: {\n    whoami\n}\n', 1, 'example.org:'),
   wrong('the same zone twice', `${block('whoami')}${block('whoami')}`, 4, '.:@PORT@'),
   wrong('missing import', block('import nosuch.conf'), 2, 'nosuch.conf'),
-  wrong('snippet that imports itself', `(s) {\n    import s\n}\n${block('import s')}`, 2, 's'),
+  wrong('snippet that imports itself', `(s) {\n    import s\n}\n${block('import s')}`, 3, 'import'),
   wrong('directive twice in a block', block('cache', 'cache'), 3, 'cache'),
   wrong('cache TTL of 0', block('cache 0'), 2, '0'),
   wrong('cache: unknown property', block('cache {', 'nosuch', '}'), 3, 'nosuch'),

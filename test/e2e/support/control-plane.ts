@@ -61,6 +61,8 @@ export class ControlPlane {
       `--token-auth-file=${join(this.directory, 'tokens.csv')}`,
       '--service-cluster-ip-range=10.96.0.0/12,fd00:10:96::/108',
       '--disable-admission-plugins=ServiceAccount',
+      // One client that loads a whole cluster is no flood.
+      '--enable-priority-and-fairness=false',
       '--max-requests-inflight=2000',
       '--max-mutating-requests-inflight=1000',
     ]);

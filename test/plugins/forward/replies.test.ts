@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
 import { FLAG_TC } from '../../../engine-as/shared/codes.ts';
 import { rcodeOf, scene, textOf } from './scene.ts';
-import { goodAnswer, manyAddresses, truncated } from './scripted-upstream.ts';
+import { goodAnswer, manyAddresses, type Seen, truncated } from './scripted-upstream.ts';
 import { until } from './world.ts';
 
 test('other ids are skipped until the right one comes', () =>
@@ -170,3 +170,24 @@ test('a reply that is cut between its records becomes empty with TC', () =>
       assert.ok(ended.kind === 'reply' && (ended.message.flags & FLAG_TC) !== 0 && ended.message.answer.length === 0);
     },
   ));
+
+test('a reply with the id of another query on the same socket, but not its question, is skipped', () => {
+  let other: Seen | undefined;
+  return scene(
+    'read_timeout 200ms\nmax_idle_conns 1',
+    (query) => {
+      if (query.name !== 'b.example.') {
+        other = query;
+        return undefined;
+      }
+      // The id is that of a.example, which is still under way
+      return [goodAnswer(query, { id: other!.message.id }), goodAnswer(query)];
+    },
+    async ({ world }) => {
+      const first = world.ask('a.example');
+      const second = await world.ask('b.example');
+      assert.ok(second.kind === 'reply' && second.message.questions[0]!.name === 'b.example.');
+      assert.match(textOf(await first), /i\/o timeout$/);
+    },
+  );
+});

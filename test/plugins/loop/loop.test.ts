@@ -105,7 +105,7 @@ test('a reply ends the probe: one question, and the watch goes off', async () =>
     echo(octets, socket, port);
   });
   const { control, flag, fatals } = world(blockOf(server.address().port, 'example.org.'));
-  await control.start();
+  control.serving();
   assert.notEqual(flag(), 0);
   await until(() => flag() === 0);
   assert.deepEqual(names, [`${control.shared.name} ${TYPE_HINFO}`]);
@@ -121,7 +121,7 @@ test('a server that is not up yet is asked again', async () => {
   await once(first, 'close');
   const { control, flag, words } = world(blockOf(port));
   words[control.shared.seenWord] = 7;
-  await control.start();
+  control.serving();
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.equal(words[control.shared.seenWord], 0);
   const server = createSocket('udp4');
@@ -167,10 +167,10 @@ test('other names, other types and a probe that is over do not count', async () 
 
 test('after a reload the old probe does not end the watch of the new one', async () => {
   const { control, services, words } = world(blockOf(1));
-  await control.start();
+  control.serving();
   const newer = new LoopControl(blockOf(1), services, TIMES);
   assert.equal(newer.shared.flagWord, control.shared.flagWord);
-  await newer.start();
+  newer.serving();
   await control.stop();
   assert.equal(words[newer.shared.flagWord], newer.shared.token);
   await newer.stop();
@@ -179,7 +179,7 @@ test('after a reload the old probe does not end the watch of the new one', async
 
 test('no port, no probe', async () => {
   const { control, flag } = world(blockOf(0));
-  await control.start();
+  control.serving();
   assert.equal(flag(), 0);
   await control.stop();
 });
@@ -188,7 +188,7 @@ test('a bound address is asked there and named in the text', async () => {
   const server = await listen(echo);
   const { port } = server.address();
   const { control, fatals, flag } = world(blockOf(port, '.', `dns://127.0.0.1:${port}`));
-  await control.start();
+  control.serving();
   await until(() => flag() === 0);
   control.onNotice('[::1]:5');
   assert.match(fatals[0]!, new RegExp(`\\(\\[::1\\]:5 -> 127\\.0\\.0\\.1:${port}\\)`));

@@ -1,0 +1,48 @@
+// A query that leaves the fast face goes on to other parsers, so it leaves well-formed: CoreDNS parses and packs queries
+// anew, and what its backends see has true counts, a whole question, plain names and nothing behind the last RR.
+
+import { HEADER_BYTES } from '../shared/codes';
+import { COMPRESS_SCRATCH } from '../shared/layout';
+import { expandName, plainNameBytes, skipName } from './name';
+import { load16, store16 } from './octets';
+import { area, isOdd, messageAt, messageBytes, qclass, qnameAt, qnameBytes, qtype, questionEnd } from './query';
+
+const ROOM: u32 = 16384;
+
+/**
+ * Packs the current query anew in its place, which has `room` octets. Returns its length; 0 if it does not fit, then
+ * nothing has changed. A query that is already as it should be is left alone.
+ */
+export function repackQuery(room: u32): u32 {
+  if (!isOdd) return messageBytes;
+  const start = area + COMPRESS_SCRATCH;
+  const limit = start + (room < ROOM ? room : ROOM);
+  memory.copy(start, messageAt, HEADER_BYTES); // Bounds: the scratch is larger than a header
+  let out = start + HEADER_BYTES;
+  if (out + qnameBytes + 4 > limit) return 0;
+  memory.copy(out, qnameAt, qnameBytes);
+  store16(out + qnameBytes, qtype);
+  store16(out + qnameBytes + 2, qclass);
+  out += qnameBytes + 4;
+  const end = messageAt + messageBytes;
+  let from = questionEnd;
+  for (let section: u32 = 0; section < 3; section++) {
+    const promised = load16(messageAt + 6 + section * 2); // Bounds: inside the header
+    let count: u32 = 0;
+    for (; count < promised && from < end; count++) {
+      const fixed = skipName(messageAt, from, end);
+      if (!fixed || fixed + 10 > end) return 0;
+      const rest = 10 + load16(fixed + 8);
+      const nameBytes = plainNameBytes(messageAt, from, end);
+      if (fixed + rest > end || out + nameBytes + rest > limit) return 0;
+      expandName(messageAt, from, end, out);
+      memory.copy(out + nameBytes, fixed, rest); // Bounds: checked above
+      out += nameBytes + rest;
+      from = fixed + rest;
+    }
+    store16(start + 6 + section * 2, count);
+  }
+  const bytes = out - start;
+  memory.copy(messageAt, start, bytes); // Bounds: bytes <= room
+  return bytes;
+}
