@@ -3,6 +3,7 @@
 import packageFile from '../package.json' with { type: 'json' };
 import { type Arguments, parseArguments, USAGE, UsageError } from './commands/arguments.ts';
 import { UserError } from './errors.ts';
+import { exitAtOnce } from './net/sockets.ts';
 
 const NODE_MAJOR_MIN = 24;
 const EXIT_USAGE = 2;
@@ -50,7 +51,7 @@ async function run(options: Arguments): Promise<void> {
     pidFile: options.pidFile,
     isQuiet: options.isQuiet,
     version,
-    exit: (code: number) => process.exit(code),
+    exit: exitAtOnce,
   };
   if (options.demo !== undefined && options.conf === undefined) {
     const { serveDemo } = await import('./commands/demo-server.ts');

@@ -18,7 +18,7 @@ const LEAVES = ['host/log.ts', 'host/clock.ts', 'host/errors.ts'];
 const ARROWS: Record<string, readonly string[]> = {
   'engine-as/shared': [],
   'engine-as': [],
-  'host/main.ts': ['host/commands'],
+  'host/main.ts': ['host/commands', 'host/corefile/source.ts', 'host/plugins/order.ts', 'host/net/sockets.ts'],
   'host/build.ts': [],
   'host/commands': [
     'host/server',

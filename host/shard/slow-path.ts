@@ -47,6 +47,11 @@ export class SlowPath {
   readonly #runs = new Map<ExchangeHandle, Run>();
   readonly #folded = new WeakMap<BlockChain, Map<number, Next>>();
 
+  #isAwake = false;
+  readonly #sleep = (): void => {
+    this.#isAwake = false;
+  };
+
   constructor(parts: SlowPathParts) {
     this.#parts = parts;
   }
@@ -61,12 +66,23 @@ export class SlowPath {
       exchanges.fail(handle, RCODE_FORMERR, '');
       return;
     }
+    this.#wake();
     const run: Run = { startedMs: performance.now() };
     this.#runs.set(handle, run);
     this.#chain(handle)(query).then(
       (outcome) => this.#end(handle, run, query, outcome),
       (error: unknown) => this.#fail(handle, run, error),
     );
+  }
+
+  /**
+   * libuv's poll callback comes to us through koffi, which leaves promise jobs standing until something else wakes the
+   * loop: an immediate does.
+   */
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    setImmediate(this.#sleep);
   }
 
   /** The exchange has been ended by somebody else; its outcome is not wanted any more. */

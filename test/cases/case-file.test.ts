@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import packet from 'dns-packet';
+import oracle from 'dns-packet';
 import { CaseError, parseCaseFile } from './case-file.ts';
 import { checkReply } from './check.ts';
 
@@ -47,15 +47,15 @@ for (const [what, text] of mistakes) {
   });
 }
 
-const reply: packet.Packet = {
+const reply: oracle.Packet = {
   type: 'response',
   id: 0x1234,
-  flags: packet.RECURSION_DESIRED,
+  flags: oracle.RECURSION_DESIRED,
   questions: [{ type: 'A', name: 'www.example.org' }],
   answers: [{ type: 'A', name: 'www.example.org', ttl: 30, data: '192.0.2.1' }],
 };
 
-function findings(change: Partial<packet.Packet>, lateSeconds = 0): string[] {
+function findings(change: Partial<oracle.Packet>, lateSeconds = 0): string[] {
   const step = parseCaseFile('x.md', HEAD + BODY).cases[0]!.steps[0]!;
   assert.ok(step.kind === 'ask');
   const about = {
@@ -64,7 +64,7 @@ function findings(change: Partial<packet.Packet>, lateSeconds = 0): string[] {
     words: {},
     isExact: true,
   };
-  return checkReply(packet.encode({ ...reply, ...change }), step.expected[0]!, about);
+  return checkReply(oracle.encode({ ...reply, ...change }), step.expected[0]!, about);
 }
 
 test('the expected reply is right', () => {
@@ -72,11 +72,11 @@ test('the expected reply is right', () => {
 });
 
 test('other replies are wrong', () => {
-  const answer = (change: object) => [{ ...reply.answers![0]!, ...change } as packet.Answer];
-  const others: Partial<packet.Packet>[] = [
+  const answer = (change: object) => [{ ...reply.answers![0]!, ...change } as oracle.Answer];
+  const others: Partial<oracle.Packet>[] = [
     { id: 1 },
     { flags: 0 },
-    { flags: packet.RECURSION_DESIRED | 3 },
+    { flags: oracle.RECURSION_DESIRED | 3 },
     { questions: [{ type: 'A', name: 'WWW.example.org' }] },
     { answers: [] },
     { answers: answer({ data: '192.0.2.2' }) },
@@ -89,7 +89,7 @@ test('other replies are wrong', () => {
 });
 
 test('a TTL may be lower by the seconds that the case is late', () => {
-  const answers = [{ ...reply.answers![0]!, ttl: 28 } as packet.Answer];
+  const answers = [{ ...reply.answers![0]!, ttl: 28 } as oracle.Answer];
   assert.deepEqual(findings({ answers }, 2), []);
   assert.notDeepEqual(findings({ answers }, 1), []);
 });

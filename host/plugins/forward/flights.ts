@@ -7,7 +7,7 @@
 // A waiter is a number: 2 x handle for an exchange, 2 x job + 1 for a question of the slow face.
 
 /** Flights of one stanza and shard; their numbers fit the 16-bit pending tables. 0 is no flight. */
-export const FLIGHTS_MAX = 65535;
+export const FLIGHTS_MAX = 65534;
 const FLIGHTS_FIRST = 256;
 const WAITERS_FIRST = 1024;
 const BUCKETS = 4096;

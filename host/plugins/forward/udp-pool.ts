@@ -5,8 +5,8 @@
 //   pending[id] = flight        one table a socket: a reply counts only where its query was sent from
 //
 // CoreDNS has one query at a time on a socket, so a reply with the right id and another question is the upstream's
-// mistake (FORMERR). Here it may be the late reply to another query that had the same id: where that is possible, the
-// reply is skipped like one with another id.
+// mistake (FORMERR). Here it could be the late reply to a query that had the same id and timed out, so the id of such a
+// query is burnt: this socket does not use it again before the reply has come.
 //
 //   head ─► ... ─► tail         flights of the socket in order of sending: the head times out first
 
@@ -24,7 +24,11 @@ const BURST = 16;
 const IN_FLIGHT_WANTED = 1024;
 /** Beyond it a free id is not found quickly any more. */
 const IN_FLIGHT_MAX = 32768;
-const QUERIES_MIN = 4096;
+const QUERIES_MIN = 32768;
+/** In the place of a flight: the id of a query that timed out. Flights have smaller numbers. */
+const BURNT = 0xffff;
+/** With more burnt ids a socket is retired: free ones must be found quickly. */
+const BURNT_MAX = 8192;
 const HEADER_BYTES = 12;
 
 export class UdpPool {
@@ -130,8 +134,8 @@ class UdpSocket implements UpstreamListener {
   #heardMs = -1;
   #head = 0;
   #tail = 0;
-  /** Late or forged replies may be on their way: one that asks another question need not be this query's. */
-  #hasStrays: boolean = false;
+  /** Ids of queries that timed out, marked BURNT in #pending. */
+  #burnt = 0;
   #isRetired: boolean = false;
   #isClosed: boolean = false;
 
@@ -181,11 +185,12 @@ class UdpSocket implements UpstreamListener {
     if (bytes < HEADER_BYTES) return;
     const { octets } = this.#core;
     const flight = this.#pending[(octets[offset]! << 8) | octets[offset + 1]!]!;
-    if (flight === 0) {
-      this.#hasStrays = true;
+    if (flight === 0) return;
+    if (flight === BURNT) {
+      this.#pending[(octets[offset]! << 8) | octets[offset + 1]!] = 0;
+      this.#burnt--;
       return;
     }
-    if ((this.inFlight > 1 || this.#hasStrays) && !this.#core.repeatsQuestion(flight, offset, bytes)) return;
     this.#heardMs = this.#core.flights.sentMs[flight]!;
     this.#forget(flight);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
@@ -205,12 +210,14 @@ class UdpSocket implements UpstreamListener {
     let failure: string | undefined;
     while (this.#head !== 0 && nowMs - flights.sentMs[this.#head]! >= readTimeoutMs) {
       failure ??= this.#text('read', 'i/o timeout');
-      this.#hasStrays = true;
       // Nothing has come back since: perhaps something on the way has forgotten this port (a NAT), so try another
       if (this.#heardMs < flights.sentMs[this.#head]!) this.retire();
+      const id = flights.id[this.#head]!;
       this.#fail(this.#head, failure);
+      this.#pending[id] = BURNT;
+      this.#burnt++;
     }
-    if (!this.isUsable(nowMs)) this.retire();
+    if (this.#burnt > BURNT_MAX || !this.isUsable(nowMs)) this.retire();
   }
 
   retire(): void {

@@ -23,6 +23,8 @@ export function scratchDirectory(): string {
   if (directory !== undefined) return directory;
   const created = mkdtempSync(join(tmpdir(), 'wasmdns-test-'));
   directory = created;
+  // The test runner ends its files by SIGTERM when it is interrupted itself: the exit handler has to run then too.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   process.on('exit', (code) => {
     for (const child of running) child.kill('SIGKILL');
     if (code === 0) rmSync(created, { recursive: true, force: true, maxRetries: 3 });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import packet from 'dns-packet';
+import oracle from 'dns-packet';
 import { formatMessage, parseMessage } from './message.ts';
 import { addressOctets, formatAddress, formatLabels, parseLabels, reverseName } from './name.ts';
 import { composeQuery } from './query.ts';
 
 test('reads what dns-packet writes', () => {
-  const octets = packet.encode({
+  const octets = oracle.encode({
     type: 'response',
     id: 4711,
-    flags: packet.AUTHORITATIVE_ANSWER | packet.RECURSION_DESIRED,
+    flags: oracle.AUTHORITATIVE_ANSWER | oracle.RECURSION_DESIRED,
     questions: [{ type: 'SRV', name: 'a.example.org' }],
     answers: [
       {
@@ -45,7 +45,7 @@ test('reads what dns-packet writes', () => {
         udpPayloadSize: 1232,
         extendedRcode: 1,
         ednsVersion: 0,
-        flags: packet.DNSSEC_OK,
+        flags: oracle.DNSSEC_OK,
         flag_do: true,
         options: [{ code: 12, length: 2 }],
       },
@@ -76,7 +76,7 @@ test('dns-packet reads what composeQuery writes', () => {
     flags: 0x0110,
     edns: { size: 600, isDo: true, options },
   });
-  const read = packet.decode(Buffer.from(octets));
+  const read = oracle.decode(Buffer.from(octets));
   assert.deepEqual(read.questions, [{ name: 'A.b', type: 'AAAA', class: 'CH' }]);
   assert.equal(read.additionals?.[0]?.type, 'OPT');
   assert.equal(read.id, 7);
