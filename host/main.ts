@@ -4,6 +4,7 @@ import packageFile from '../package.json' with { type: 'json' };
 import { type Arguments, parseArguments, USAGE, UsageError } from './commands/arguments.ts';
 import { UserError } from './errors.ts';
 import { exitAtOnce } from './net/sockets.ts';
+import { limitFootprint } from './server/footprint.ts';
 
 const NODE_MAJOR_MIN = 24;
 const EXIT_USAGE = 2;
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
     );
     return;
   }
+  limitFootprint();
   process.on('uncaughtException', (error) => fail(`internal error: ${error.message}`));
   try {
     await run(parseArguments(process.argv.slice(2)));

@@ -65,6 +65,10 @@ export interface NativeSockets {
   watchReadable(fd: number, onReadable: () => void): Watch;
   /** _exit() */
   exit(code: number): void;
+  /** mallopt(M_ARENA_MAX): malloc arenas of glibc from now on; does nothing where libc has no such call. */
+  limitArenas(count: number): void;
+  /** malloc_trim(): gives free pages back to the kernel. */
+  trimHeap(): void;
 }
 
 /** Descriptors in use by one thread, for the thread that outlives it. Word = descriptor + 1, 0 = free. */
@@ -121,6 +125,7 @@ export function nativeBaseOf(memory: WebAssembly.Memory): bigint {
 type Koffi = typeof import('koffi');
 
 /** uv_poll handles that must not be collected: a collected one silences its socket. */
+const M_ARENA_MAX = -8;
 const WATCHES = new Set<unknown>();
 
 class KoffiSockets implements NativeSockets {
@@ -220,6 +225,23 @@ class KoffiSockets implements NativeSockets {
 
   exit(code: number): void {
     this.#calls._exit(code);
+  }
+
+  limitArenas(count: number): void {
+    this.#optional('int mallopt(int, int)')?.(M_ARENA_MAX, count);
+  }
+
+  trimHeap(): void {
+    this.#optional('int malloc_trim(size_t)')?.(0);
+  }
+
+  /** A call that other C libraries than glibc lack. */
+  #optional(prototype: string): ((...values: number[]) => number) | undefined {
+    try {
+      return this.#koffi.load(null).func(prototype) as (...values: number[]) => number;
+    } catch {
+      return undefined;
+    }
   }
 
   #error(call: string): SocketError {

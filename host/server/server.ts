@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { ControlServices, ReloadService } from '../plugin/contract.ts';
 import { directives } from '../plugins/order.ts';
 import { DataPlane } from './data-plane.ts';
+import { trimFootprint } from './footprint.ts';
 import { Instance } from './instance.ts';
 import { SharedCaches, SharedThings, SharedWords } from './shared-things.ts';
 import { startLines } from './zones.ts';
@@ -32,6 +33,7 @@ export interface ServerOptions {
 
 /** What open queries get at the end before the sockets close. */
 const STOP_GRACE_MS = 5000;
+const TRIM_AFTER_MS = 2000;
 
 export class Server {
   readonly plane: DataPlane;
@@ -124,6 +126,8 @@ export class Server {
       await instance.start();
       const ports = await this.plane.pool.load(instance.configuration());
       this.#running = instance;
+      // The first sync and the plugins of all shards have left garbage behind.
+      setTimeout(trimFootprint, TRIM_AFTER_MS).unref();
       return new Map(instance.listeners.map(({ server }, i) => [server, ports[i]!]));
     } catch (error) {
       // The shards release a generation that they were told of; otherwise nobody knows it but us.
