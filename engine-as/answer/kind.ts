@@ -57,6 +57,8 @@ const TYPE_TSIG: u32 = 250;
 /** Longest CNAME chain that counts as an answer; CoreDNS has no limit but the message's size. */
 const CHAIN_MAX: u32 = 32;
 const CNAMES_MAX: u32 = 64;
+/** No type: a query may well ask for type 0. */
+const EVERY_TYPE: u32 = 0x10000;
 
 let hasSoa: bool = false;
 let nameServers: u32 = 0;
@@ -153,7 +155,7 @@ function hasExpiredSignature(records: u32): bool {
  */
 function answersQuestion(): bool {
   const qname = message + HEADER_BYTES;
-  if (qtype == TYPE_ANY) return hasType(0, qname);
+  if (qtype == TYPE_ANY) return hasType(EVERY_TYPE, qname);
   const cnames = countCnames();
   if (qtype == TYPE_CNAME) return uniqueTarget(qname) != 0 && isUnique;
   if (cnames == 0) return hasType(qtype, qname);
@@ -175,10 +177,10 @@ function countCnames(): u32 {
   return count;
 }
 
-/** True if the answer section has an RR of this type (0 = any) and the asked class at `name`. */
+/** True if the answer section has an RR of this type (or EVERY_TYPE) and the asked class at `name`. */
 function hasType(type: u32, name: u32): bool {
   for (let i: u32 = 0; i < answers; i++) {
-    if ((type == 0 || typeOf(i) == type) && classMatches(i) && sameName(ownerOf(i), name)) return true;
+    if ((type == EVERY_TYPE || typeOf(i) == type) && classMatches(i) && sameName(ownerOf(i), name)) return true;
   }
   return false;
 }

@@ -31,10 +31,18 @@ export function optBytes(): u32 {
   const end = optionsAt + optionsBytes;
   // Bounds: parseQuery() checked that the options fill these octets exactly
   for (let p = optionsAt; p < end; ) {
-    const option = 4 + load16(p + 2);
-    if (isEchoed(load16(p))) bytes += option;
-    p += option;
+    if (isEchoed(load16(p))) bytes += 4 + echoedBytes(p);
+    p += 4 + load16(p + 2);
   }
+  return bytes;
+}
+
+/** Octets of an option's value in the reply: CoreDNS knows an EXPIRE of four octets and a KEEPALIVE that is not zero. */
+function echoedBytes(option: u32): u32 {
+  const bytes = load16(option + 2); // Bounds: a checked option
+  const code = load16(option);
+  if (code == OPTION_EXPIRE && bytes > 4) return 4;
+  if (code == OPTION_KEEPALIVE && bytes == 2 && load<u16>(option + 4) == 0) return 0;
   return bytes;
 }
 
@@ -45,12 +53,13 @@ export function appendOpt(out: u32, extendedRcode: u32): u32 {
   const end = optionsAt + optionsBytes;
   // Bounds: as in optBytes()
   for (let p = optionsAt; p < end; ) {
-    const option = 4 + load16(p + 2);
     if (isEchoed(load16(p))) {
-      memory.copy(to, p, option);
-      to += option;
+      const bytes = echoedBytes(p);
+      memory.copy(to, p, 4 + bytes);
+      store16(to + 2, bytes);
+      to += 4 + bytes;
     }
-    p += option;
+    p += 4 + load16(p + 2);
   }
   store16(out + 9, to - out - FIXED_BYTES);
   return to;

@@ -197,7 +197,7 @@ export class StanzaRelay implements RelayCore {
       this.onStale(flight);
       return;
     }
-    if (!this.#goesElsewhere(flight, offset, length)) this.#deliver(flight, offset, length);
+    if (!this.#goesElsewhere(flight, offset, length)) this.#deliver(flight, offset, length, isUdp);
   }
 
   onFailure(flight: number, text: string): void {
@@ -326,17 +326,22 @@ export class StanzaRelay implements RelayCore {
     return true;
   }
 
-  #deliver(flight: number, offset: number, bytes: number): void {
+  #deliver(flight: number, offset: number, bytes: number, isUdp: boolean): void {
     const { flights } = this;
     const first = flights.head[flight]!;
     const rest = flights.nextWaiter[first]!;
-    if (!this.#waiters.finish(first, offset, bytes)) {
-      // The engine looks closer than the scan: a record's data is damaged
-      this.onFailure(flight, 'dns: bad rdata');
-      return;
+    let length = bytes;
+    if (!this.#waiters.finish(first, offset, length)) {
+      // The engine looks closer than the scan: a record's data is damaged. Over UDP CoreDNS takes that for a reply that
+      // was cut
+      length = emptyWithTc(this.octets, offset, this.#scan);
+      if (!isUdp || !this.#waiters.finish(first, offset, length)) {
+        this.onFailure(flight, 'dns: bad rdata');
+        return;
+      }
     }
     this.#land(flight);
-    this.#waiters.finishAll(rest, offset, bytes);
+    this.#waiters.finishAll(rest, offset, length);
   }
 
   #failAll(flight: number, text: string): void {
