@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
@@ -29,7 +29,7 @@ function buildEngine(): void {
     encoding: 'utf8',
   });
   if (run.status !== 0) {
-    process.stderr.write(run.stdout + run.stderr);
+    process.stderr.write(run.error === undefined ? run.stdout + run.stderr : `asc: ${run.error.message}\n`);
     process.exit(1);
   }
   checkEngine(readFileSync(join(DIST, 'engine.wasm')));
@@ -65,8 +65,7 @@ function sectionIds(octets: Uint8Array): number[] {
 
 async function buildHost(): Promise<void> {
   const require = createRequire(import.meta.url);
-  for (const name of readdirSync(DIST)) if (name.endsWith('.js')) rmSync(join(DIST, name));
-  await build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: {
       wasmdns: 'host/main.ts',
@@ -85,6 +84,7 @@ async function buildHost(): Promise<void> {
     minifySyntax: true,
     legalComments: 'none',
     logLevel: 'warning',
+    metafile: true,
     // Native libraries stay where npm put them.
     external: ['koffi', '@napi-rs/nice'],
     plugins: [shakeable('@kubernetes/client-node')],
@@ -93,6 +93,9 @@ async function buildHost(): Promise<void> {
       js: "import { createRequire as __createRequire } from 'node:module'; import { fileURLToPath as __fileURLToPath } from 'node:url'; import { dirname as __dirnameOf } from 'node:path'; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __dirnameOf(__filename);",
     },
   });
+  // Behind the new ones, so that a failed build leaves the last good one whole.
+  const made = Object.keys(metafile.outputs).map((path) => basename(path));
+  for (const name of readdirSync(DIST)) if (name.endsWith('.js') && !made.includes(name)) rmSync(join(DIST, name));
 }
 
 /** A package whose modules may be left out where nothing of them is used, though it does not say so itself. */

@@ -12,40 +12,33 @@ const EXIT_USAGE = 2;
 await main();
 
 async function main(): Promise<void> {
-  const major = Number(process.versions.node.split('.')[0]);
-  if (major < NODE_MAJOR_MIN) {
+  const { node } = process.versions;
+  if (Number(node.split('.')[0]) < NODE_MAJOR_MIN) {
     fail(
-      `wasmdns needs Node ${NODE_MAJOR_MIN} or newer, this is ${process.versions.node}; the repository brings one: node_modules/.bin/node`,
+      `wasmdns needs Node ${NODE_MAJOR_MIN} or newer, this is ${node}; the repository brings one: node_modules/.bin/node`,
     );
-    return;
   }
-  limitFootprint();
-  process.on('uncaughtException', (error) => fail(`internal error: ${error.message}`));
+  process.on('uncaughtException', failFor);
   try {
-    await run(parseArguments(process.argv.slice(2)));
+    const options = parseArguments(process.argv.slice(2));
+    limitFootprint();
+    await run(options);
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${error.message === '' ? '' : `${error.message}\n`}${USAGE}`);
-      process.exit(error.message === '' ? 0 : EXIT_USAGE);
-    }
-    fail(error instanceof UserError ? error.message : `internal error: ${(error as Error).stack ?? error}`);
+    failFor(error);
   }
 }
 
 async function run(options: Arguments): Promise<void> {
   const { version } = packageFile;
   if (options.isVersion) {
-    process.stdout.write(`wasmdns-${version}\n${process.platform}/${process.arch}, node${process.versions.node}\n`);
+    const { banner } = await import('./commands/serve.ts');
+    process.stdout.write(`${banner(version).join('\n')}\n`);
     return;
   }
   if (options.isPlugins) {
     const { directives } = await import('./plugins/order.ts');
-    process.stdout.write(
-      `${directives
-        .map(({ name }) => name)
-        .sort()
-        .join('\n')}\n`,
-    );
+    const names = directives.map(({ name }) => name).sort();
+    process.stdout.write(`${names.join('\n')}\n`);
     return;
   }
   const common = {
@@ -66,7 +59,18 @@ async function run(options: Arguments): Promise<void> {
   await serve({ ...common, source, defaultPort: options.port, address: '' });
 }
 
-function fail(line: string): void {
-  process.stderr.write(`${line}\n`);
-  process.exit(1);
+/** What the user can mend is one line; the rest is our fault, and its stack says where. */
+function failFor(error: unknown): never {
+  if (error instanceof UsageError) {
+    const isHelp = error.message === '';
+    process.stderr.write(`${isHelp ? '' : `${error.message}\n`}${USAGE}`);
+    exitAtOnce(isHelp ? 0 : EXIT_USAGE);
+  }
+  if (error instanceof UserError) fail(error.message);
+  fail(`internal error: ${error instanceof Error ? error.stack : String(error)}`);
+}
+
+function fail(text: string): never {
+  process.stderr.write(`${text}\n`);
+  exitAtOnce(1);
 }

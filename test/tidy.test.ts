@@ -18,7 +18,13 @@ const LEAVES = ['host/log.ts', 'host/clock.ts', 'host/errors.ts'];
 const ARROWS: Record<string, readonly string[]> = {
   'engine-as/shared': [],
   'engine-as': [],
-  'host/main.ts': ['host/commands', 'host/corefile/source.ts', 'host/plugins/order.ts', 'host/net/sockets.ts'],
+  'host/main.ts': [
+    'host/commands',
+    'host/corefile/source.ts',
+    'host/plugins/order.ts',
+    'host/net/sockets.ts',
+    'host/server/footprint.ts',
+  ],
   'host/build.ts': [],
   'host/commands': [
     'host/server',
@@ -36,6 +42,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'host/metrics',
     'host/net',
     'host/dns',
+    'engine-as/shared',
   ],
   'host/shard': [
     'host/engine',

@@ -40,50 +40,70 @@ export const USAGE = `Usage of wasmdns:
 
 const WITH_VALUE = ['conf', 'demo', 'dns.port', 'p', 'pidfile', 'shards'];
 const SWITCHES = ['plugins', 'quiet', 'version'];
+/** Two words for the same thing: the last one counts. */
+const ALIASES: Readonly<Record<string, string>> = { p: 'dns.port' };
+/** What Go's strconv.ParseBool takes. */
+const TRUE = ['1', 't', 'T', 'TRUE', 'true', 'True'];
+const FALSE = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
+const SHARDS_MAX = 64;
 
+/** Throws UsageError and UserError. */
 export function parseArguments(argv: readonly string[]): Arguments {
+  const { values, rest } = parseFlags(argv);
+  const parsed: Arguments = {
+    conf: values.get('conf'),
+    demo: values.get('demo'),
+    port: portOf(values.get('dns.port') ?? '53'),
+    pidFile: values.get('pidfile'),
+    isPlugins: values.get('plugins') === 'true',
+    isQuiet: values.get('quiet') === 'true',
+    isVersion: values.get('version') === 'true',
+    shards: shardsOf(values.get('shards')),
+  };
+  if (rest.length > 0) throw new UserError(`extra command line arguments: [${rest.join(' ')}]`);
+  return parsed;
+}
+
+/** Flags end at the first other word, or behind `--`. */
+function parseFlags(argv: readonly string[]): { values: ReadonlyMap<string, string>; rest: readonly string[] } {
   const values = new Map<string, string>();
   let i = 0;
   for (; i < argv.length; i++) {
-    const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(argv[i]!);
-    if (match === null) break;
+    const word = argv[i]!;
+    if (word === '--') return { values, rest: argv.slice(i + 1) };
+    if (!word.startsWith('-') || word === '-') break;
+    const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(word);
+    if (match === null) throw new UsageError(`bad flag syntax: ${word}`);
     const [, name, inline] = match as unknown as [string, string, string | undefined];
-    if (name === 'h' || name === 'help') throw new UsageError('');
-    if (SWITCHES.includes(name)) values.set(name, inline ?? 'true');
-    else if (!WITH_VALUE.includes(name)) throw new UsageError(`flag provided but not defined: -${name}`);
-    else if (inline === undefined && i + 1 >= argv.length) throw new UsageError(`flag needs an argument: -${name}`);
-    else values.set(name, inline ?? argv[++i]!);
+    if (SWITCHES.includes(name)) values.set(name, switchOf(name, inline ?? 'true'));
+    else if (WITH_VALUE.includes(name)) {
+      const value = inline ?? argv[++i];
+      if (value === undefined) throw new UsageError(`flag needs an argument: -${name}`);
+      values.set(ALIASES[name] ?? name, value);
+    } else throw new UsageError(name === 'h' || name === 'help' ? '' : `flag provided but not defined: -${name}`);
   }
-  if (argv[i] === '--') i++;
-  if (i < argv.length) throw new UserError(`extra command line arguments: [${argv.slice(i).join(' ')}]`);
-  return {
-    conf: values.get('conf'),
-    demo: values.get('demo'),
-    port: portOf(values.get('p') ?? values.get('dns.port') ?? '53'),
-    pidFile: values.get('pidfile'),
-    isPlugins: switchOf(values.get('plugins')),
-    isQuiet: switchOf(values.get('quiet')),
-    isVersion: switchOf(values.get('version')),
-    shards: shardsOf(values.get('shards')),
-  };
+  return { values, rest: argv.slice(i) };
 }
 
-function switchOf(text: string | undefined): boolean {
-  return text !== undefined && !['false', '0', 'f', 'F', 'FALSE', 'False'].includes(text);
+function switchOf(name: string, text: string): string {
+  if (TRUE.includes(text)) return 'true';
+  if (FALSE.includes(text)) return 'false';
+  throw new UsageError(`invalid boolean value "${text}" for -${name}: parse error`);
 }
 
+/** The words of Go's resolver, which looks at the port when the server begins to listen. */
 function portOf(text: string): number {
-  if (!/^\d+$/.test(text)) throw new UserError(`lookup tcp/${text}: unknown port`);
+  if (!/^[-+]?\d+$/.test(text)) throw new UserError(`lookup tcp/${text}: unknown port`);
   const port = Number(text);
-  if (port > 65535) throw new UserError(`address ${text}: invalid port`);
+  if (port < 0 || port > 65535) throw new UserError(`address ${text}: invalid port`);
   return port;
 }
 
 function shardsOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const shards = Number(text);
-  if (!Number.isInteger(shards) || shards < 1 || shards > 64) {
-    throw new UserError(`-shards must be a number between 1 and 64, got "${text}"`);
+  const shards = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (shards < 1 || shards > SHARDS_MAX) {
+    throw new UsageError(`invalid value "${text}" for flag -shards: must be a number between 1 and ${SHARDS_MAX}`);
   }
   return shards;
 }

@@ -1,7 +1,8 @@
 // npm start: the server over an embedded cluster, watched through the same client as a real one.
 
+import { createSocket } from 'node:dgram';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, isIP } from 'node:net';
 import { stdoutLog } from '../log.ts';
 import { startDemoCluster } from './demo/cluster.ts';
 import { type ServeOptions, serve } from './serve.ts';
@@ -16,19 +17,26 @@ const PORTS_TRIED = 200;
 export type DemoOptions = Omit<ServeOptions, 'source' | 'defaultPort' | 'address'> & {
   /** YAML of the cluster's objects. */
   readonly file: string;
+  /** Names outside the cluster go to the resolvers it names; /etc/resolv.conf by default. */
+  readonly resolvConf?: string;
 };
 
 /** Serves on 127.0.0.1 and prints what to try. Throws UserError with one clear line. */
 export async function serveDemo(options: DemoOptions): Promise<void> {
-  const cluster = await startDemoCluster({ file: options.file, log: stdoutLog() });
+  const log = stdoutLog();
+  const cluster = await startDemoCluster({ file: options.file, log });
   const ports = await choosePorts();
-  const text = demoCorefile(cluster.url, ports, hasNameserver());
+  const resolvConf = options.resolvConf ?? RESOLV_CONF;
+  const text = demoCorefile(cluster.url, ports, resolvConf, hasNameserver(resolvConf));
   const source = { file: 'demo', read: () => text };
-  await serve({ ...options, source, defaultPort: ports.dns, address: ADDRESS });
-  process.stdout.write(hints(options.file, ports));
+  const isServing = await serve({ ...options, source, defaultPort: ports.dns, address: ADDRESS });
+  if (isServing && !options.isQuiet) for (const line of hints(options.file, ports)) log.plain(line);
 }
 
-function demoCorefile(api: string, ports: Ports, hasUpstream: boolean): string {
+function demoCorefile(api: string, ports: Ports, resolvConf: string, hasUpstream: boolean): string {
+  const forward = hasUpstream
+    ? `forward . ${JSON.stringify(resolvConf)} {\n       max_concurrent 1000\n    }`
+    : '# no resolver on this machine: names outside the cluster get SERVFAIL';
   return `.:${ports.dns} {
     errors
     health ${ADDRESS}:${ports.health} {
@@ -42,7 +50,7 @@ function demoCorefile(api: string, ports: Ports, hasUpstream: boolean): string {
        ttl 30
     }
     prometheus ${ADDRESS}:${ports.metrics}
-    ${hasUpstream ? `forward . ${RESOLV_CONF} {\n       max_concurrent 1000\n    }` : '# no nameserver in /etc/resolv.conf: names outside the cluster get SERVFAIL'}
+    ${forward}
     cache 30 {
        disable success cluster.local
        disable denial cluster.local
@@ -54,22 +62,30 @@ function demoCorefile(api: string, ports: Ports, hasUpstream: boolean): string {
 }
 
 /** A machine without a resolver can still serve the demo. */
-function hasNameserver(): boolean {
-  return existsSync(RESOLV_CONF) && /^\s*nameserver\s+\S/m.test(readFileSync(RESOLV_CONF, 'utf8'));
+function hasNameserver(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const words = readFileSync(path, 'utf8').matchAll(/^\s*nameserver\s+(\S+)/gm);
+  return [...words].some(([, word]) => isIP(word!.replace(/%.*$/, '')) !== 0);
 }
 
 async function choosePorts(): Promise<Ports> {
   const ports = { ...PORTS };
-  for (const name of Object.keys(PORTS) as (keyof Ports)[]) ports[name] = await freePort(PORTS[name]);
+  const taken = new Set<number>();
+  for (const name of Object.keys(PORTS) as (keyof Ports)[]) {
+    ports[name] = await freePort(PORTS[name], taken);
+    taken.add(ports[name]);
+  }
   return ports;
 }
 
-async function freePort(wanted: number): Promise<number> {
-  for (let port = wanted; port < wanted + PORTS_TRIED; port++) if (await isFree(port)) return port;
+async function freePort(wanted: number, taken: ReadonlySet<number>): Promise<number> {
+  for (let port = wanted; port < wanted + PORTS_TRIED; port++) {
+    if (!taken.has(port) && (await isTcpFree(port)) && (await isUdpFree(port))) return port;
+  }
   return wanted;
 }
 
-function isFree(port: number): Promise<boolean> {
+function isTcpFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));
@@ -77,15 +93,25 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-function hints(file: string, ports: Ports): string {
+function isUdpFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createSocket('udp4');
+    probe.once('error', () => probe.close(() => resolve(false)));
+    probe.bind({ port, address: ADDRESS }, () => probe.close(() => resolve(true)));
+  });
+}
+
+function hints(file: string, ports: Ports): readonly string[] {
   const dig = `  dig @${ADDRESS} -p ${ports.dns}`;
-  return `
-Serving the demo cluster of ${file} on ${ADDRESS}:${ports.dns} (UDP and TCP). Edit the file: answers follow within a second. Try
-${dig} kubernetes.default.svc.cluster.local
-${dig} _http._tcp.web.shop.svc.cluster.local SRV
-${dig} +tcp db.data.svc.cluster.local
-${dig} -x 10.96.0.1
-Metrics: http://${ADDRESS}:${ports.metrics}/metrics   health: http://${ADDRESS}:${ports.health}/health   ready: http://${ADDRESS}:${ports.ready}/ready
-A real cluster: npm start -- -conf Corefile, with \`endpoint URL\` or \`kubeconfig FILE\` in its kubernetes block.
-`;
+  const page = (port: number, path: string) => `http://${ADDRESS}:${port}${path}`;
+  return [
+    '',
+    `Serving the demo cluster of ${file} on ${ADDRESS}:${ports.dns} (UDP and TCP). Edit the file: answers follow within a second. Try`,
+    `${dig} kubernetes.default.svc.cluster.local`,
+    `${dig} _http._tcp.web.shop.svc.cluster.local SRV`,
+    `${dig} +tcp db.data.svc.cluster.local`,
+    `${dig} -x 10.96.0.1`,
+    `Metrics: ${page(ports.metrics, '/metrics')}   health: ${page(ports.health, '/health')}   ready: ${page(ports.ready, '/ready')}`,
+    'A real cluster: npm start -- -conf Corefile, with `endpoint URL` or `kubeconfig FILE` in its kubernetes block.',
+  ];
 }

@@ -19,10 +19,10 @@ export interface ServeOptions {
   exit(code: number): void;
 }
 
-/** Resolves when the server answers. Throws UserError with one clear line. */
-export async function serve(options: ServeOptions): Promise<Server> {
+/** Resolves when the server answers; false = it was told to end meanwhile. Throws UserError with one clear line. */
+export async function serve(options: ServeOptions): Promise<boolean> {
   const log = stdoutLog();
-  const print = (line: string) => void process.stdout.write(`${line}\n`);
+  let end = options.exit;
   const server = new Server({
     source: options.source,
     defaultPort: options.defaultPort,
@@ -32,18 +32,21 @@ export async function serve(options: ServeOptions): Promise<Server> {
     log,
     isQuiet: options.isQuiet,
     isForcedSlow: process.env['WASMDNS_FORCE_SLOW'] === '1',
-    print,
     onFatal: (text) => {
-      process.stdout.write(`[FATAL] ${text}\n`);
-      options.exit(1);
+      log.fatal(text);
+      end(1);
     },
   });
   const lifecycle = new Lifecycle({ server, log, pidFile: options.pidFile, exit: options.exit });
+  end = (code) => lifecycle.exit(code);
   lifecycle.begin();
-  await server.start();
-  if (!options.isQuiet) {
-    print(`wasmdns-${options.version}`);
-    print(`${process.platform}/${process.arch}, node${process.versions.node}`);
-  }
-  return server;
+  if (!(await server.start())) return false;
+  lifecycle.serving();
+  if (!options.isQuiet) for (const line of banner(options.version)) log.plain(line);
+  return true;
+}
+
+/** Name and version, platform and runtime. */
+export function banner(version: string): readonly string[] {
+  return [`wasmdns-${version}`, `${process.platform}/${process.arch}, node${process.versions.node}`];
 }

@@ -9,13 +9,15 @@ const LOOKS = 4;
 interface Watched {
   readonly shard: number;
   readonly isRunning: boolean;
+  /** 0 = it does not serve yet. */
+  readonly generation: number;
   terminate(reason: string): void;
 }
 
 interface Pulse {
   beat: number;
   stillLooks: number;
-  /** Has beaten since its start; loading the worker's code takes longer than a hang. */
+  /** Has beaten or served since its start; loading the worker's code takes longer than a hang. */
   isAlive: boolean;
   wasRunning: boolean;
 }
@@ -37,7 +39,7 @@ export class HangWatch {
       for (const [i, shard] of shards.entries()) {
         const pulse = pulses[i]!;
         const beat = Atomics.load(words, (areaAt(plan, shard.shard) + SHARD_HEARTBEAT) >>> 2);
-        if (look(pulse, shard.isRunning, beat, startLooks)) shard.terminate('it stood still');
+        if (look(pulse, shard, beat, startLooks)) shard.terminate('it stood still');
       }
     }, lookMs);
   }
@@ -48,7 +50,7 @@ export class HangWatch {
 }
 
 /** True = the shard hangs. */
-function look(pulse: Pulse, isRunning: boolean, beat: number, startLooks: number): boolean {
+function look(pulse: Pulse, { isRunning, generation }: Watched, beat: number, startLooks: number): boolean {
   if (!isRunning || !pulse.wasRunning) {
     pulse.wasRunning = isRunning;
     pulse.isAlive = false;
@@ -62,6 +64,8 @@ function look(pulse: Pulse, isRunning: boolean, beat: number, startLooks: number
     pulse.stillLooks = 0;
     return false;
   }
+  // It may hang in its first query, before it has beaten once
+  if (generation !== 0) pulse.isAlive = true;
   pulse.stillLooks++;
   return pulse.stillLooks === (pulse.isAlive ? LOOKS : startLooks);
 }

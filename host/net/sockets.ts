@@ -212,7 +212,18 @@ class KoffiSockets implements NativeSockets {
   }
 
   watchReadable(fd: number, onReadable: () => void): Watch {
-    const handle = this.#koffi.node.poll(fd, { readable: true }, onReadable);
+    // Work inside koffi's callback could not be terminated without aborting the process, and would leave promise jobs
+    // standing: an immediate of the same turn does it. What is unread calls again.
+    let isDue = false;
+    const run = (): void => {
+      isDue = false;
+      if (WATCHES.has(handle)) onReadable();
+    };
+    const handle = this.#koffi.node.poll(fd, { readable: true }, () => {
+      if (isDue) return;
+      isDue = true;
+      setImmediate(run);
+    });
     WATCHES.add(handle);
     return {
       close: () => {

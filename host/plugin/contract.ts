@@ -161,7 +161,7 @@ export type Outcome = Answer | Drop;
 export interface Answer {
   readonly kind: 'answer';
   readonly rcode: number;
-  /** FLAG_ bits of engine-as/shared/codes.ts: AA, TC, RA, AD and Z; QR, RD, CD and the opcode come from the query. */
+  /** FLAG_ bits of engine-as/shared/codes.ts; QR, the opcode and, for opcode QUERY, RD and CD come from the query. */
   readonly flags: number;
   readonly answer: readonly ResourceRecord[];
   readonly authority: readonly ResourceRecord[];

@@ -7,6 +7,7 @@ import { areaAt, areasOf, createMemory, type MemoryPlan, planMemory } from '../e
 import { type Notice, SHARD_SETTINGS } from '../engine/messages.ts';
 import { type RestartReason, ShardPool } from '../engine/pool.ts';
 import type { Writer } from '../engine/records.ts';
+import { UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createProcessFamilies } from '../metrics/process-families.ts';
 import { showBuild, showSlowReasons } from '../metrics/process-wide.ts';
@@ -35,9 +36,9 @@ export class DataPlane {
   readonly #timer: NodeJS.Timeout;
 
   constructor(shardCount: number, version: string, log: Log, events: DataPlaneEvents) {
+    const module = compileEngine(enginePath());
     this.plan = planMemory(shardCount);
     this.memory = createMemory(this.plan, nativeBaseOf);
-    const module = compileEngine(enginePath());
     this.engine = instantiateEngine(module, this.memory);
     const area = areaAt(this.plan, shardCount);
     this.writer = { engine: this.engine, memory: this.memory, area };
@@ -78,8 +79,10 @@ export class DataPlane {
 
 /** Beside the bundle, or in dist/ when the sources run as they are. */
 function enginePath(): URL {
-  const beside = new URL('engine.wasm', import.meta.url);
-  return existsSync(beside) ? beside : new URL('../../dist/engine.wasm', import.meta.url);
+  const places = [new URL('engine.wasm', import.meta.url), new URL('../../dist/engine.wasm', import.meta.url)];
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) throw new UserError('engine.wasm is missing: run `npm run build`');
+  return found;
 }
 
 function shardEntry(): URL {

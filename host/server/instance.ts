@@ -4,6 +4,8 @@
 import type { LoadedBlock, LoadedCorefile, LoadedDirective } from '../corefile/loader.ts';
 import type { Configuration, PluginPlan } from '../engine/messages.ts';
 import { BlockSteps, type Program, type ProgramListener, writeProgram } from '../engine/program.ts';
+import { CorefileError, UserError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Control, ControlServices, Plain, ServerBlock } from '../plugin/contract.ts';
 import { type AnyDirective, directives } from '../plugins/order.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -20,10 +22,15 @@ export interface InstanceParts {
   services(instance: Instance): ControlServices;
 }
 
-interface Placed {
-  readonly block: ServerBlock;
+interface Parsed {
   readonly directive: AnyDirective;
   readonly config: unknown;
+  /** Where an error of the control half points to. */
+  readonly loaded: LoadedDirective;
+}
+
+interface Placed extends Parsed {
+  readonly block: ServerBlock;
   readonly control: Control | undefined;
 }
 
@@ -49,9 +56,9 @@ export class Instance {
     const services = parts.services(this);
     try {
       for (const [i, block] of this.blocks.entries()) {
-        for (const { directive, config } of configs[i]!) {
-          const control = directive.control?.(config, block, services);
-          this.#placed.push({ block, directive, config, control });
+        for (const parsed of configs[i]!) {
+          const control = locally(parsed, () => parsed.directive.control?.(parsed.config, block, services));
+          this.#placed.push({ ...parsed, block, control });
         }
       }
     } catch (error) {
@@ -60,12 +67,15 @@ export class Instance {
     }
   }
 
-  /** Starts the control halves of all plugins together: none waits for another's API server. */
+  /**
+   * Starts the control halves, plugin by plugin in chain order, those of all blocks together: what is refused at once
+   * (health's port) is refused before anybody waits (kubernetes for its API server), and no block waits for another's.
+   */
   async start(): Promise<void> {
-    const started = this.#controls().map((control) => control.start?.());
-    const results = await Promise.allSettled(started);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    for (const name of ORDER) {
+      const placed = this.#placed.filter(({ directive }) => directive.name === name);
+      await Promise.all(placed.map((each) => locallyAsync(each, async () => each.control?.start?.())));
+    }
   }
 
   /** Writes the program; what the shards are to be told. */
@@ -97,9 +107,15 @@ export class Instance {
     };
   }
 
-  /** The shards answer. */
-  announce(): void {
-    for (const control of this.#controls()) control.serving?.();
+  /** The shards answer. What a plugin does then is no reason to end. */
+  announce(log: Log): void {
+    for (const { directive, control } of this.#placed) {
+      try {
+        control?.serving?.();
+      } catch (error) {
+        log.withPrefix(`plugin/${directive.name}`).error((error as Error).message);
+      }
+    }
   }
 
   /** By plugin name; of several blocks with the same plugin the last one counts, as in CoreDNS. */
@@ -116,23 +132,25 @@ export class Instance {
     placed?.control?.onNotice?.(message, shard);
   }
 
-  /** Final shutdown, in chain order (CoreDNS core, A6): ready closes, health waits its lameduck, prometheus closes. */
-  async beforeExit(signal: AbortSignal): Promise<void> {
+  /**
+   * Final shutdown, in chain order (CoreDNS core, A6): ready closes, health waits its lameduck, prometheus closes.
+   * Resolves with what went wrong; one that fails does not keep the others from their turn.
+   */
+  async beforeExit(signal: AbortSignal): Promise<readonly unknown[]> {
+    const failures: unknown[] = [];
     for (const name of ORDER) {
-      const controls = this.#placed.filter(({ directive }) => directive.name === name);
-      await Promise.all(controls.map(({ control }) => control?.beforeExit?.(signal)));
+      const placed = this.#placed.filter(({ directive }) => directive.name === name);
+      const results = await Promise.allSettled(placed.map(async ({ control }) => control?.beforeExit?.(signal)));
+      for (const result of results) if (result.status === 'rejected') failures.push(result.reason);
     }
+    return failures;
   }
 
   /** Ends the control halves and gives the program's memory back. No shard may refer to this instance any more. */
   async stop(): Promise<void> {
-    await Promise.allSettled(this.#controls().map((control) => control.stop?.()));
+    await Promise.allSettled(this.#placed.map(async ({ control }) => control?.stop?.()));
     if (this.#program !== undefined) this.#parts.plane.engine.arenaRetire(this.#program.address);
     this.#program = undefined;
-  }
-
-  #controls(): Control[] {
-    return this.#placed.flatMap(({ control }) => (control === undefined ? [] : [control]));
   }
 
   #compile(block: ServerBlock): BlockSteps {
@@ -176,12 +194,36 @@ export class Instance {
 }
 
 /** Configurations of a block's directives in chain order. */
-function parseBlock(block: ServerBlock, loaded: LoadedBlock): { directive: AnyDirective; config: unknown }[] {
-  const byName = new Map(loaded.directives.map((each): [string, LoadedDirective] => [each.name, each]));
+function parseBlock(block: ServerBlock, loadedBlock: LoadedBlock): Parsed[] {
+  const byName = new Map(loadedBlock.directives.map((each): [string, LoadedDirective] => [each.name, each]));
   return block.plugins.map((name) => {
     const directive = directives.find((each) => each.name === name)!;
-    const { reader } = byName.get(name)!;
-    if (directive.oncePerBlock) reader.once();
-    return { directive, config: directive.parse(reader) };
+    const loaded = byName.get(name)!;
+    if (directive.oncePerBlock) loaded.reader.once();
+    return { directive, config: directive.parse(loaded.reader), loaded };
   });
+}
+
+/** What a control half refuses gets the place of its directive: an operator has to find it. */
+function locally<T>({ loaded }: Parsed, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw placedError(error, loaded);
+  }
+}
+
+async function locallyAsync<T>({ loaded }: Parsed, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw placedError(error, loaded);
+  }
+}
+
+function placedError(error: unknown, { name, file, line }: LoadedDirective): unknown {
+  if (error instanceof CorefileError || !(error instanceof UserError)) return error;
+  const head = `plugin/${name}: `;
+  const text = error.message.startsWith(head) ? error.message.slice(head.length) : error.message;
+  return new CorefileError(`${head}${file}:${line} - ${text}`, { file, line, word: name }, { cause: error });
 }

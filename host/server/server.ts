@@ -25,8 +25,6 @@ export interface ServerOptions {
   readonly isQuiet: boolean;
   /** Tests: every query takes the slow face. */
   readonly isForcedSlow: boolean;
-  /** Prints a line without level. */
-  print(line: string): void;
   /** The process should end with exit code 1. */
   onFatal(text: string): void;
 }
@@ -44,8 +42,14 @@ export class Server {
   /** Instances by generation that some shard may still refer to. */
   readonly #instances = new Map<number, Instance>();
   #running: Instance | undefined;
+  /** The shards were done with it before we knew that its successor runs. */
+  #overtaken: number | undefined;
   #generation = 0;
+  #isEnding: boolean = false;
+  /** Start and reloads, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** A configuration on its way to the shards: from here on it cannot be called off. */
+  #handover: Promise<unknown> = Promise.resolve();
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -59,37 +63,52 @@ export class Server {
     this.#caches = new SharedCaches(this.plane);
   }
 
-  /** Loads the Corefile and serves. Throws UserError with one clear line. */
-  async start(): Promise<void> {
-    const ports = await this.#apply();
-    if (!this.#options.isQuiet) for (const line of startLines(this.#running!.blocks, ports)) this.#options.print(line);
-    this.#running!.announce();
-    const { fallback } = this.plane.pool;
-    if (fallback !== undefined)
-      this.#options.log.warning(`UDP goes through node:dgram, one system call a message: ${fallback}`);
+  /** Loads the Corefile and serves. False = it was told to end meanwhile. Throws UserError with one clear line. */
+  start(): Promise<boolean> {
+    return this.#exclusively(async () => {
+      try {
+        const ports = await this.#apply();
+        this.#tellStart(ports);
+        return true;
+      } catch (error) {
+        if (this.#isEnding) return false;
+        throw error;
+      }
+    });
   }
 
   /** SIGUSR1 and plugin reload. Never throws: a refused configuration leaves the old one running. */
   restart(): Promise<{ readonly applied: boolean; readonly error?: string }> {
-    const turn = this.#turn.then(() => this.#restart());
-    this.#turn = turn;
-    return turn;
+    return this.#exclusively(() => this.#restart());
   }
 
-  /** Lameduck and what else plugins do while queries are still answered. */
-  async beforeExit(signal: AbortSignal): Promise<void> {
-    await this.plane.pool.drain();
-    await this.#running?.beforeExit(signal);
+  /** Lameduck and what else plugins do while queries are still answered. Resolves with what went wrong. */
+  async beforeExit(signal: AbortSignal): Promise<readonly unknown[]> {
+    this.#isEnding = true;
+    await this.#handover;
+    void this.plane.pool.drain();
+    return (await this.#running?.beforeExit(signal)) ?? [];
   }
 
   /** Ends the shards and the plugins. */
   async stop(): Promise<void> {
+    this.#isEnding = true;
     await this.plane.stop(STOP_GRACE_MS);
     await Promise.allSettled([...this.#instances.values()].map((instance) => instance.stop()));
   }
 
+  #tellStart(ports: ReadonlyMap<string, number>): void {
+    const { log, isQuiet, address } = this.#options;
+    const instance = this.#running!;
+    if (!isQuiet) for (const line of startLines(instance.blocks, ports, address)) log.plain(line);
+    instance.announce(log);
+    const { fallback } = this.plane.pool;
+    if (fallback !== undefined) log.warning(`UDP goes through node:dgram, one system call a message: ${fallback}`);
+  }
+
   async #restart(): Promise<{ applied: boolean; error?: string }> {
     const { log } = this.#options;
+    if (this.#isEnding) return { applied: false, error: ENDING };
     log.info('Reloading');
     try {
       await this.#apply();
@@ -98,12 +117,15 @@ export class Server {
       log.error(`Restart failed: ${text}`);
       return { applied: false, error: text };
     }
-    this.#running!.announce();
+    this.#running!.announce(log);
     log.info('Reloading complete');
     return { applied: true };
   }
 
-  /** Makes an instance of the Corefile as it is now the running one. Throws, leaving the old one. */
+  /**
+   * Makes an instance of the Corefile as it is now the running one; resolves with the ports by server label. Throws,
+   * leaving the old one.
+   */
   async #apply(): Promise<ReadonlyMap<string, number>> {
     const { log, isForcedSlow } = this.#options;
     const loaded = loadCorefile(this.#options.source, {
@@ -124,22 +146,48 @@ export class Server {
     this.#instances.set(generation, instance);
     try {
       await instance.start();
-      const ports = await this.plane.pool.load(instance.configuration());
-      this.#running = instance;
+      if (this.#isEnding) throw new UserError(ENDING);
+      const ports = await this.#handOver(instance);
       // The first sync and the plugins of all shards have left garbage behind.
       setTimeout(trimFootprint, TRIM_AFTER_MS).unref();
       return new Map(instance.listeners.map(({ server }, i) => [server, ports[i]!]));
     } catch (error) {
       // The shards release a generation that they were told of; otherwise nobody knows it but us.
       this.#retire(generation);
-      throw plainError(error);
+      throw error;
     }
+  }
+
+  async #handOver(instance: Instance): Promise<readonly number[]> {
+    const configuration = instance.configuration();
+    const loading = this.plane.pool.load(configuration);
+    this.#handover = loading.catch(() => {});
+    try {
+      const ports = await loading;
+      this.#running = instance;
+      if (this.#overtaken !== undefined) this.#retire(this.#overtaken);
+      this.#overtaken = undefined;
+      return ports;
+    } catch (error) {
+      // Errors of the shards arrive as plain errors: one line for the operator all the same.
+      throw new UserError((error as Error).message, { cause: error });
+    }
+  }
+
+  #exclusively<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(run);
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 
   /** No shard refers to this generation any more. */
   #retire(generation: number): void {
     const instance = this.#instances.get(generation);
-    if (instance === undefined || instance === this.#running) return;
+    if (instance === undefined) return;
+    if (instance === this.#running) {
+      this.#overtaken = generation;
+      return;
+    }
     this.#instances.delete(generation);
     void instance.stop();
   }
@@ -172,8 +220,4 @@ export class Server {
   }
 }
 
-/** Errors of the shards arrive as plain errors: one line for the operator all the same. */
-function plainError(error: unknown): Error {
-  if (error instanceof UserError) return error;
-  return error instanceof Error ? new UserError(error.message) : new UserError(String(error));
-}
+const ENDING = 'the server is about to end';

@@ -26,9 +26,10 @@ export interface ListenerZone {
  * @param address that all listeners bind to; '' = all addresses
  */
 export function serverBlocks(blocks: readonly LoadedBlock[], order: readonly string[], address: string): ServerBlock[] {
+  const host = address.includes(':') ? `[${address}]` : address;
   return blocks.map((block, index) => {
     const keys = block.keys.map(
-      ({ zone, port }): ServerKey => ({ transport: 'dns', zone, port, server: `dns://${address}:${port}` }),
+      ({ zone, port }): ServerKey => ({ transport: 'dns', zone, port, server: `dns://${host}:${port}` }),
     );
     const words = block.directives.map(({ name }) => name);
     const plugins = order.filter((name) => words.includes(name));
@@ -49,11 +50,19 @@ export function listenersOf(blocks: readonly ServerBlock[], address: string): Li
   return [...listeners.values()];
 }
 
-/** Lines of the start: one for each zone and listener, sorted, after warnings about strange zones. */
-export function startLines(blocks: readonly ServerBlock[], ports: ReadonlyMap<string, number>): string[] {
+/**
+ * Lines of the start: one for each zone and listener, sorted, after warnings about strange zones.
+ * @param ports in use, by server label
+ */
+export function startLines(
+  blocks: readonly ServerBlock[],
+  ports: ReadonlyMap<string, number>,
+  address: string,
+): string[] {
   const keys = blocks.flatMap((block) => block.keys);
   const strange = [...new Set(keys.map(({ zone }) => zone))].filter((zone) => !hasPreferredSyntax(zone));
   const warnings = strange.map((zone) => `Warning: Domain "${zone}" does not follow RFC1035 preferred syntax`);
-  const served = keys.map(({ zone, port, server }) => `${zone}:${ports.get(server) ?? port}`);
+  const place = address === '' ? '' : ` on ${address}`;
+  const served = keys.map(({ zone, port, server }) => `${zone}:${ports.get(server) ?? port}${place}`);
   return [...warnings, ...served.sort()];
 }

@@ -27,7 +27,7 @@ import type { Handoff } from './handoff.ts';
 /** Look-ups within look-ups: CoreDNS bounds the length of alias chains, not the nesting; the number is its limit there. */
 export const RESOLVE_DEPTH_MAX = 8;
 const REPLY_BYTES_MAX = 65535;
-const ANSWER_FLAGS = FLAG_AA | FLAG_TC | FLAG_RA | FLAG_AD | FLAG_Z;
+const ANSWER_FLAGS = FLAG_AA | FLAG_TC | FLAG_RA | FLAG_AD | FLAG_Z | FLAG_RD | FLAG_CD;
 
 export interface InnerQueryParts {
   readonly area: ShardArea;

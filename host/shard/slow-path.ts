@@ -47,11 +47,6 @@ export class SlowPath {
   readonly #runs = new Map<ExchangeHandle, Run>();
   readonly #folded = new WeakMap<BlockChain, Map<number, Next>>();
 
-  #isAwake = false;
-  readonly #sleep = (): void => {
-    this.#isAwake = false;
-  };
-
   constructor(parts: SlowPathParts) {
     this.#parts = parts;
   }
@@ -66,23 +61,12 @@ export class SlowPath {
       exchanges.fail(handle, RCODE_FORMERR, '');
       return;
     }
-    this.#wake();
     const run: Run = { startedMs: performance.now() };
     this.#runs.set(handle, run);
     this.#chain(handle)(query).then(
       (outcome) => this.#end(handle, run, query, outcome),
       (error: unknown) => this.#fail(handle, run, error),
     );
-  }
-
-  /**
-   * libuv's poll callback comes to us through koffi, which leaves promise jobs standing until something else wakes the
-   * loop: an immediate does.
-   */
-  #wake(): void {
-    if (this.#isAwake) return;
-    this.#isAwake = true;
-    setImmediate(this.#sleep);
   }
 
   /** The exchange has been ended by somebody else; its outcome is not wanted any more. */
@@ -183,7 +167,7 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
   const { message } = query;
   // CoreDNS copies RD and CD for opcode QUERY only
   const opcode = message.flags & OPCODE_MASK;
-  const copied = opcode === 0 ? message.flags & (FLAG_RD | FLAG_CD) : opcode;
+  const copied = opcode === 0 ? message.flags & (FLAG_RD | FLAG_CD) : opcode; // a relayed reply keeps its own
   const questions = message.questions.slice(0, 1);
   const room = new Room(MESSAGE_BYTES_MAX - HEADER_BYTES - OPT_BYTES - (questions[0]?.wire.length ?? 0) - 4);
   const sections = {
@@ -193,7 +177,12 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
   };
   return composeMessage({
     id: message.id,
-    flags: FLAG_QR | copied | answer.flags | (room.isFull ? FLAG_TC : 0) | (answer.rcode & 0xf),
+    flags:
+      FLAG_QR |
+      copied |
+      (answer.flags & (opcode === 0 ? ~(FLAG_RD | FLAG_CD) : ~0)) |
+      (room.isFull ? FLAG_TC : 0) |
+      (answer.rcode & 0xf),
     questions,
     ...sections,
     edns: answer.rcode > 0xf ? extendedRcode(answer.rcode) : answer.edns,

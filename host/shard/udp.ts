@@ -179,7 +179,7 @@ export class ReplyFlusher {
 
   flushLater(transport: UdpTransport): void {
     if (this.#waiting.includes(transport)) return;
-    if (this.#waiting.push(transport) === 1) setImmediate(this.#flush);
+    if (this.#waiting.push(transport) === 1) process.nextTick(this.#flush);
   }
 }
 

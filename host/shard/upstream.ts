@@ -109,11 +109,11 @@ class NativeIo {
     return this.#spareQueues.pop() ?? new UpstreamQueue(this.sockets, this.#memoryAddress);
   }
 
-  /** flush() at the end of this turn of the event loop. */
+  /** flush() behind the callback that is running: a batch of queries leaves in one system call. */
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(this.flush);
+    process.nextTick(this.flush);
   }
 
   releaseQueue(queue: UpstreamQueue): void {
@@ -205,8 +205,6 @@ class NativeUdp implements UdpUpstream, MessageSender {
   #receive(): void {
     const io = this.#io;
     io.flush();
-    // koffi calls back without running promise jobs afterwards: a turn that ends in Node's own code does
-    io.schedule();
     let errors = 0;
     for (let round = 0; round < ROUNDS_MAX && this.#fd >= 0; round++) {
       const count = io.sockets.recvmmsg(this.#fd, io.headers, BATCH);

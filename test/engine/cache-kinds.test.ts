@@ -6,7 +6,7 @@ import { compileEngine, DENIAL, IMAGE_OK, optRecord, SUCCESS } from './image-eng
 import { a, cname, composeReply, ns, type Reply, type Rr, replyOf, soa, txt } from './image-messages.ts';
 import { parseReply } from './image-reader.ts';
 
-const module = compileEngine('cache-kinds');
+const module = compileEngine();
 let client = new CacheClient(module, 9984);
 beforeEach(() => {
   client = new CacheClient(module, 9984);

@@ -7,7 +7,7 @@ import { compileEngine, createMemory, DENIAL, SUCCESS } from './image-engine.ts'
 import { a, type Reply, soa } from './image-messages.ts';
 import { parseReply } from './image-reader.ts';
 
-const module = compileEngine('cache-model');
+const module = compileEngine();
 const memory = createMemory();
 
 interface Stored {

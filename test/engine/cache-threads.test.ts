@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { type HammerResult, type HammerTask, hammer } from './cache-hammer.ts';
 import { compileEngine, createMemory, SUCCESS, TestEngine } from './image-engine.ts';
 
-const module = compileEngine('cache-threads');
+const module = compileEngine();
 
 function start(task: HammerTask): Worker {
   return new Worker(new URL('./cache-hammer.ts', import.meta.url), { workerData: task });

@@ -6,7 +6,7 @@ import { compileEngine, DENIAL, SUCCESS } from './image-engine.ts';
 import { a, type Reply, replyOf, txt } from './image-messages.ts';
 import { parseReply } from './image-reader.ts';
 
-const module = compileEngine('cache');
+const module = compileEngine();
 let client = new CacheClient(module, 9984);
 beforeEach(() => {
   client = new CacheClient(module, 9984);

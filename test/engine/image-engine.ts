@@ -1,21 +1,17 @@
 // The engine's image, emit and cache functions in one small module of their own, so that tests reach them directly.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as layout from '../../engine-as/shared/layout.ts';
-
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+import { compileOnce } from './compile.ts';
 
 const ENTRY = `
-export { nameHash, parseQuery, setArea } from '../../engine-as/wire/query';
-export { imageFromMessage } from '../../engine-as/answer/image';
-export { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from '../../engine-as/answer/emit';
-export { cacheCreate, cacheEntries, keyOf, setOf } from '../../engine-as/cache/table';
-export { cacheLookup, hitKind, hitTtl } from '../../engine-as/cache/lookup';
-export { cacheDrop, cacheStore } from '../../engine-as/cache/insert';
+export { nameHash, parseQuery, setArea } from 'engine-as/wire/query';
+export { imageFromMessage } from 'engine-as/answer/image';
+export { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from 'engine-as/answer/emit';
+export { cacheCreate, cacheEntries, keyOf, setOf } from 'engine-as/cache/table';
+export { cacheLookup, hitKind, hitTtl } from 'engine-as/cache/lookup';
+export { cacheDrop, cacheStore } from 'engine-as/cache/insert';
 `;
 
 interface Exports {
@@ -56,24 +52,10 @@ const STEP_OFFSET = 393216;
 export const OUT_BYTES = 70000;
 const PAGES = 1024;
 
-/** Compiles the module under dist/; `name` keeps test files that run at the same time apart. */
-export function compileEngine(name: string): WebAssembly.Module {
-  const dir = join(root, 'dist', `test-${name}`);
-  mkdirSync(dir, { recursive: true });
-  const config = JSON.parse(readFileSync(join(root, 'asconfig.json'), 'utf8')) as { options: object };
-  writeFileSync(join(dir, 'asconfig.json'), JSON.stringify({ options: { ...config.options, optimizeLevel: 3 } }));
-  writeFileSync(join(dir, 'entry.ts'), ENTRY);
-  const asc = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
-  const path = (file: string): string => join('dist', `test-${name}`, file);
-  execFileSync(
-    process.execPath,
-    [asc, path('entry.ts'), '--config', path('asconfig.json'), '-o', path('engine.wasm')],
-    {
-      cwd: root,
-      stdio: 'pipe',
-    },
-  );
-  return new WebAssembly.Module(readFileSync(join(dir, 'engine.wasm')));
+/** One for all test files. */
+export function compileEngine(): WebAssembly.Module {
+  const makers = [fileURLToPath(import.meta.url)];
+  return new WebAssembly.Module(compileOnce('image-engine', ENTRY, { optimizeLevel: 3 }, makers));
 }
 
 export interface QueryOptions {

@@ -120,7 +120,7 @@ function mutate(message: Uint8Array, from: number, random: Random): Uint8Array {
 }
 
 test(`${RUNS} mutated replies: no trap, no octet outside the scratch, and what is taken is sent well-formed`, () => {
-  const engine = new TestEngine(compileEngine('image-fuzz'), createMemory(), 0);
+  const engine = new TestEngine(compileEngine(), createMemory(), 0);
   const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() & 0x7fffffff);
   const random = new Random(seed);
   const octets = engine.octets;
@@ -164,7 +164,7 @@ test(`${RUNS} mutated replies: no trap, no octet outside the scratch, and what i
 });
 
 test('random octets behind a good question', () => {
-  const engine = new TestEngine(compileEngine('image-fuzz'), createMemory(), 0);
+  const engine = new TestEngine(compileEngine(), createMemory(), 0);
   const random = new Random(7);
   engine.ask('a.example.', { tcp: true });
   const head = composeReply({ flags: 0x8180, question: 'a.example.', type: 1, sections: [[], [], []] }, 'none');

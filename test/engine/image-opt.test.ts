@@ -4,7 +4,7 @@ import { compileEngine, createMemory, IMAGE_OK, optRecord, TestEngine, u16 } fro
 import { a, composeReply, plainLength, type Rr, replyOf } from './image-messages.ts';
 import { parseReply } from './image-reader.ts';
 
-const engine = new TestEngine(compileEngine('image-opt'), createMemory(), 0);
+const engine = new TestEngine(compileEngine(), createMemory(), 0);
 
 function emitted(): Uint8Array {
   const octets = engine.emit();

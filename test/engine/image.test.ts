@@ -20,7 +20,7 @@ import {
 } from './image-messages.ts';
 import { meaning, parseReply } from './image-reader.ts';
 
-const engine = new TestEngine(compileEngine('image'), createMemory(), 0);
+const engine = new TestEngine(compileEngine(), createMemory(), 0);
 const RUNS = 3000;
 
 /** Types that dns-packet decodes whatever the octets are. */

@@ -1,34 +1,26 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-
-import { join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as codes from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
+import { compileEntry } from './compile.ts';
+import { createMemory } from './image-engine.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const constants: Record<string, number> = { ...codes, ...layout };
 
 test('asc and tsc read the same numbers from the shared files', () => {
-  const folder = mkdtempSync(join(ROOT, 'dist/layout-'));
   const names = Object.keys(constants);
   const lines = names.map((name, i) => `  if (i == ${i}) return <u32>${name};`);
-  const modules = ['codes', 'layout'].map((file) => {
-    const own = Object.keys(file === 'codes' ? codes : layout).join(', ');
-    return `import { ${own} } from '${relative(folder, join(ROOT, 'engine-as/shared', file))}';`;
-  });
-  const entry = join(folder, 'entry.ts');
-  writeFileSync(
-    entry,
-    `${modules.join('\n')}\nexport function value(i: u32): u32 {\n${lines.join('\n')}\n  return 0;\n}\n`,
+  const imports = Object.entries({ codes, layout }).map(
+    ([file, exported]) => `import { ${Object.keys(exported).join(', ')} } from 'engine-as/shared/${file}';`,
   );
-  const wasm = join(folder, 'entry.wasm');
-  execFileSync(join(ROOT, 'node_modules/.bin/asc'), [entry, '-o', wasm, '--runtime', 'stub', '--baseDir', '/'], {
-    cwd: ROOT,
+  const source = `${imports.join('\n')}\nexport function value(i: u32): u32 {\n${lines.join('\n')}\n  return 0;\n}\n`;
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(compileEntry(source)), {
+    env: { memory: createMemory() },
   });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasm)));
   const value = instance.exports['value'] as (i: number) => number;
   names.forEach((name, i) => {
     assert.equal(value(i) >>> 0, constants[name]! >>> 0, name);

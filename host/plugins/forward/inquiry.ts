@@ -1,13 +1,25 @@
 // A question of the slow face on its way through a relay: the query as octets there, the reply as an Answer back.
 
-import { FLAG_AA, FLAG_AD, FLAG_RA, FLAG_TC, FLAG_Z, RCODE_FORMERR } from '../../../engine-as/shared/codes.ts';
-import { composeMessage, MessageError, parseMessage, rcodeOf } from '../../dns/message.ts';
+import {
+  FLAG_AA,
+  FLAG_AD,
+  FLAG_CD,
+  FLAG_RA,
+  FLAG_RD,
+  FLAG_TC,
+  FLAG_Z,
+  RCODE_FORMERR,
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_TXT,
+} from '../../../engine-as/shared/codes.ts';
+import { composeMessage, MessageError, parseMessage, type ResourceRecord, rcodeOf } from '../../dns/message.ts';
 import type { Answer, Exchanges, Query } from '../../plugin/contract.ts';
 import type { StanzaRelay } from './relay.ts';
 import { repeatsQuestion } from './reply.ts';
 
 const NAME = 'forward';
-const ANSWER_FLAGS = FLAG_AA | FLAG_TC | FLAG_RA | FLAG_AD | FLAG_Z;
+const ANSWER_FLAGS = FLAG_AA | FLAG_TC | FLAG_RD | FLAG_RA | FLAG_AD | FLAG_CD | FLAG_Z;
 const EMPTY = { kind: 'answer', flags: 0, answer: [], authority: [], additional: [], from: NAME } as const;
 
 /** Resolves with undefined when the next stanza is to be asked. */
@@ -44,10 +56,21 @@ function answerOf(query: Uint8Array, octets: Uint8Array): Answer | undefined {
   try {
     const message = parseMessage(octets);
     const { answer, authority, additional, edns } = message;
+    if (![answer, authority, additional].every((section) => section.every(isSound))) return undefined;
     const flags = message.flags & ANSWER_FLAGS;
     return { kind: 'answer', rcode: rcodeOf(message), flags, answer, authority, additional, edns, from: NAME };
   } catch (error) {
     if (error instanceof MessageError) return undefined;
     throw error;
   }
+}
+
+/** The rdata that parseMessage() leaves to others to read, as strictly as the engine takes it. */
+function isSound({ type, rdata }: ResourceRecord): boolean {
+  if (type === TYPE_A) return rdata.length === 4;
+  if (type === TYPE_AAAA) return rdata.length === 16;
+  if (type !== TYPE_TXT) return true;
+  let at = 0;
+  while (at < rdata.length) at += rdata[at]! + 1;
+  return at === rdata.length;
 }

@@ -18,7 +18,7 @@ import { DURATION_BOUNDS, durationSlot, type StanzaSlots } from './metrics.ts';
 import type { Stanza } from './parse.ts';
 import { createPolicy, type Policy } from './policy.ts';
 import { sendProbe } from './probe.ts';
-import { emptyWithTc, REPLY_BROKEN, REPLY_CUT, ReplyScan, repeatsQuestion } from './reply.ts';
+import { emptyWithTc, ownersEnd, REPLY_BROKEN, REPLY_CUT, ReplyScan, repeatsQuestion } from './reply.ts';
 import { dialProblem } from './targets.ts';
 import { TcpPool } from './tcp-pool.ts';
 import { UdpPool } from './udp-pool.ts';
@@ -334,8 +334,9 @@ export class StanzaRelay implements RelayCore {
     if (!this.#waiters.finish(first, offset, length)) {
       // The engine looks closer than the scan: a record's data is damaged. Over UDP CoreDNS takes that for a reply that
       // was cut
-      length = emptyWithTc(this.octets, offset, this.#scan);
-      if (!isUdp || !this.#waiters.finish(first, offset, length)) {
+      const isCut = isUdp && ownersEnd(this.octets, offset, bytes);
+      if (isCut) length = emptyWithTc(this.octets, offset, this.#scan);
+      if (!isCut || !this.#waiters.finish(first, offset, length)) {
         this.onFailure(flight, 'dns: bad rdata');
         return;
       }

@@ -62,6 +62,40 @@ export class ReplyScan {
   }
 }
 
+/**
+ * Whether every owner name leads to its end. CoreDNS takes a name that does not for a failed attempt, other damage of a
+ * UDP reply for a cut. The scan must have found the reply whole.
+ */
+export function ownersEnd(octets: Uint8Array, at: number, bytes: number): boolean {
+  const end = at + bytes;
+  const counts = u16(octets, at + 6) + u16(octets, at + 8) + u16(octets, at + 10);
+  let cursor = at + HEADER_BYTES;
+  for (let i = u16(octets, at + 4); i > 0 && cursor < end; i--)
+    cursor = Math.min(skipName(octets, cursor, end) + 4, end);
+  for (let i = 0; i < counts && cursor < end; i++) {
+    if (!nameEnds(octets, at, cursor, end)) return false;
+    const fixed = skipName(octets, cursor, end);
+    cursor = fixed + RECORD_FIXED_BYTES + u16(octets, fixed + 8);
+  }
+  return true;
+}
+
+const POINTERS_MAX = 126;
+
+/** False: a loop of pointers. A pointer beyond the end is a cut. */
+function nameEnds(octets: Uint8Array, start: number, from: number, end: number): boolean {
+  let cursor = from;
+  let pointers = 0;
+  while (cursor + 1 < end) {
+    const octet = octets[cursor]!;
+    if (octet === 0) return true;
+    if (octet < 0xc0) cursor += octet + 1;
+    else if (++pointers > POINTERS_MAX) return false;
+    else cursor = start + (u16(octets, cursor) & 0x3fff);
+  }
+  return true;
+}
+
 /** Makes the reply empty with TC set, in place; returns its new length. The scan must be of this reply. */
 export function emptyWithTc(octets: Uint8Array, at: number, scan: ReplyScan): number {
   octets[at + 2]! |= FLAG_TC >> 8;

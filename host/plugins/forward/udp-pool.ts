@@ -191,6 +191,8 @@ class UdpSocket implements UpstreamListener {
       this.#burnt--;
       return;
     }
+    // Among others it is more likely forged than mistaken: skipped like a reply with another id
+    if (this.inFlight > 1 && !this.#core.repeatsQuestion(flight, offset, bytes)) return;
     this.#heardMs = this.#core.flights.sentMs[flight]!;
     this.#forget(flight);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
@@ -212,10 +214,8 @@ class UdpSocket implements UpstreamListener {
       failure ??= this.#text('read', 'i/o timeout');
       // Nothing has come back since: perhaps something on the way has forgotten this port (a NAT), so try another
       if (this.#heardMs < flights.sentMs[this.#head]!) this.retire();
-      const id = flights.id[this.#head]!;
-      this.#fail(this.#head, failure);
-      this.#pending[id] = BURNT;
       this.#burnt++;
+      this.#fail(this.#head, failure, BURNT);
     }
     if (this.#burnt > BURNT_MAX || !this.isUsable(nowMs)) this.retire();
   }
@@ -236,14 +236,15 @@ class UdpSocket implements UpstreamListener {
     this.#pool.closed(this);
   }
 
-  #fail(flight: number, text: string): void {
-    this.#forget(flight);
+  #fail(flight: number, text: string, mark = 0): void {
+    this.#forget(flight, mark);
     this.#core.onFailure(flight, text);
   }
 
-  #forget(flight: number): void {
+  /** @param mark stays in the flight's place: 0 = its id is free again. */
+  #forget(flight: number, mark = 0): void {
     const { flights } = this.#core;
-    this.#pending[flights.id[flight]!] = 0;
+    this.#pending[flights.id[flight]!] = mark;
     const previous = flights.previous[flight]!;
     const next = flights.next[flight]!;
     if (previous === 0) this.#head = next;

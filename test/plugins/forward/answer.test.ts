@@ -23,7 +23,7 @@ test('the slow face relays the message and returns the reply as an answer', () =
     async ({ up, world }) => {
       const { next, asked } = chainEnd(outer);
       const outcome = answered(await world.plugin.answer(queryFor('WWW.example', { handle: 0 }), next));
-      assert.deepEqual([outcome.rcode, outcome.flags, outcome.from], [0, FLAG_AA | FLAG_RA, 'forward']);
+      assert.deepEqual([outcome.rcode, outcome.flags, outcome.from], [0, FLAG_AA | FLAG_RD | FLAG_RA, 'forward']);
       assert.equal(outcome.answer.length, 1);
       assert.equal(Buffer.from(up.seen[0]!.message.questions[0]!.wire).toString(), '\x03WWW\x07example\0');
       assert.equal(asked.length, 0);

@@ -171,10 +171,10 @@ test('a reply that is cut between its records becomes empty with TC', () =>
     },
   ));
 
-test('a reply with the id of another query on the same socket, but not its question, is skipped', () => {
+test("a reply with the id of another query on the same socket is that query's, whatever it asks", () => {
   let other: Seen | undefined;
   return scene(
-    'read_timeout 200ms\nmax_idle_conns 1',
+    'max_idle_conns 1',
     (query) => {
       if (query.name !== 'b.example.') {
         other = query;
@@ -184,10 +184,11 @@ test('a reply with the id of another query on the same socket, but not its quest
       return [goodAnswer(query, { id: other!.message.id }), goodAnswer(query)];
     },
     async ({ world }) => {
-      const first = world.ask('a.example');
-      const second = await world.ask('b.example');
-      assert.ok(second.kind === 'reply' && second.message.questions[0]!.name === 'b.example.');
-      assert.match(textOf(await first), /i\/o timeout$/);
+      const both = [world.ask('a.example'), world.ask('b.example')];
+      for (const ended of await Promise.all(both)) {
+        // The engine compares the question and answers FORMERR
+        assert.equal(ended.kind === 'reply' && ended.message.questions[0]!.name, 'b.example.');
+      }
     },
   );
 });
