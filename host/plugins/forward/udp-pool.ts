@@ -191,8 +191,6 @@ class UdpSocket implements UpstreamListener {
       this.#burnt--;
       return;
     }
-    // Among others it is more likely forged than mistaken: skipped like a reply with another id
-    if (this.inFlight > 1 && !this.#core.repeatsQuestion(flight, offset, bytes)) return;
     this.#heardMs = this.#core.flights.sentMs[flight]!;
     this.#forget(flight);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
