@@ -2,7 +2,7 @@
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import { closeLedger, createLedger, type NativeSockets } from '../net/sockets.ts';
+import { closeLedger, createLedger, muteLedger, type NativeSockets } from '../net/sockets.ts';
 import type { Done, Failed, FromShard, Loaded, Notice, Released, ShardTask, ToShard } from './messages.ts';
 
 /** Listeners, and the sockets to every upstream. */
@@ -34,6 +34,7 @@ export class ShardHandle {
   readonly #waiting = new Map<number, Waiting>();
   #port: MessagePort | undefined;
   #abort: AbortController | undefined;
+  #sockets: NativeSockets | undefined;
   #nextId = 1;
 
   constructor(
@@ -59,6 +60,7 @@ export class ShardHandle {
     const abort = new AbortController();
     this.#port = port1;
     this.#abort = abort;
+    this.#sockets = sockets;
     this.generation = 0;
     this.terminatedFor = undefined;
     port1.on('message', (message: FromShard) => this.#receive(message));
@@ -108,6 +110,7 @@ export class ShardHandle {
   /** Ends the worker at once; run() resolves with an error. */
   terminate(reason: string): void {
     this.terminatedFor ??= reason;
+    if (this.#sockets !== undefined) muteLedger(this.#sockets, this.#ledger);
     this.#abort?.abort();
   }
 

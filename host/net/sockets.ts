@@ -63,6 +63,8 @@ export interface NativeSockets {
   close(fd: number): void;
   /** Calls back when there is something to read, as long as the Watch is open. */
   watchReadable(fd: number, onReadable: () => void): Watch;
+  /** Puts a descriptor that is never readable in the place of this one. */
+  mute(fd: number): void;
   /** _exit() */
   exit(code: number): void;
   /** mallopt(M_ARENA_MAX): malloc arenas of glibc from now on; does nothing where libc has no such call. */
@@ -76,6 +78,25 @@ export type DescriptorLedger = Int32Array;
 
 export function createLedger(descriptors: number): DescriptorLedger {
   return new Int32Array(new SharedArrayBuffer(descriptors * 4));
+}
+
+/**
+ * Closes all watches of the calling thread. A thread that is about to die of an uncaught exception must do it: koffi
+ * aborts the process when a watch fires in an environment that can run no more JavaScript.
+ */
+export function closeWatches(): void {
+  for (const watch of [...WATCHES]) watch.close();
+}
+
+/**
+ * Takes the sockets away from a thread that is about to be terminated and can close no watch itself: each descriptor of
+ * its ledger becomes one that is never readable. At once, too, the kernel gives its traffic to the other threads.
+ */
+export function muteLedger(sockets: NativeSockets, ledger: DescriptorLedger): void {
+  for (let i = 0; i < ledger.length; i++) {
+    const entry = Atomics.load(ledger, i);
+    if (entry !== 0) sockets.mute(entry - 1);
+  }
 }
 
 /** Closes what a dead thread has left open; returns how many there were. Only after its end: numbers are reused. */
@@ -126,7 +147,8 @@ type Koffi = typeof import('koffi');
 
 /** uv_poll handles that must not be collected: a collected one silences its socket. */
 const M_ARENA_MAX = -8;
-const WATCHES = new Set<unknown>();
+const EFD_CLOEXEC = 0o2000000;
+const WATCHES = new Set<Watch>();
 
 class KoffiSockets implements NativeSockets {
   readonly #koffi: Koffi;
@@ -217,21 +239,29 @@ class KoffiSockets implements NativeSockets {
     let isDue = false;
     const run = (): void => {
       isDue = false;
-      if (WATCHES.has(handle)) onReadable();
+      if (WATCHES.has(watch)) onReadable();
     };
     const handle = this.#koffi.node.poll(fd, { readable: true }, () => {
       if (isDue) return;
       isDue = true;
       setImmediate(run);
     });
-    WATCHES.add(handle);
-    return {
+    const watch = {
       close: () => {
-        if (!WATCHES.delete(handle)) return;
+        if (!WATCHES.delete(watch)) return;
         handle.stop();
         handle.close();
       },
     };
+    WATCHES.add(watch);
+    return watch;
+  }
+
+  mute(fd: number): void {
+    const silent = this.#calls.eventfd(0, EFD_CLOEXEC);
+    if (silent < 0) return;
+    this.#calls.dup2(silent, fd);
+    this.#calls.close(silent);
   }
 
   exit(code: number): void {
@@ -289,6 +319,8 @@ interface Calls {
   sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   poll(entries: Int32Array, count: number, milliseconds: number): number;
   close(fd: number): number;
+  eventfd(value: number, flags: number): number;
+  dup2(from: number, to: number): number;
   _exit(code: number): void;
 }
 
@@ -305,6 +337,8 @@ function bindCalls(koffi: Koffi): Calls {
     sendmmsg: libc.func('int sendmmsg(int, void *, uint32_t, int)'),
     poll: libc.func('int poll(void *, unsigned long, int)'),
     close: libc.func('int close(int)'),
+    eventfd: libc.func('int eventfd(unsigned int, int)'),
+    dup2: libc.func('int dup2(int, int)'),
     _exit: libc.func('void _exit(int)'),
   };
 }

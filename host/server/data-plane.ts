@@ -14,6 +14,7 @@ import { showBuild, showSlowReasons } from '../metrics/process-wide.ts';
 import { createMetrics, type Metrics } from '../metrics/registry.ts';
 import { slotReader, slotWriter, slowReasonReader } from '../metrics/slots.ts';
 import { nativeBaseOf } from '../net/sockets.ts';
+import { watchFootprint } from './footprint.ts';
 
 /** How often retired memory is looked at. */
 const RECLAIM_MS = 100;
@@ -34,6 +35,7 @@ export class DataPlane {
   readonly metrics: Metrics;
   readonly pool: ShardPool;
   readonly #timer: NodeJS.Timeout;
+  readonly #endFootprint: () => void;
 
   constructor(shardCount: number, version: string, log: Log, events: DataPlaneEvents) {
     const module = compileEngine(enginePath());
@@ -64,6 +66,7 @@ export class DataPlane {
     });
     this.#timer = setInterval(() => this.reclaim(), RECLAIM_MS);
     this.#timer.unref();
+    this.#endFootprint = watchFootprint();
   }
 
   /** Frees memory that no shard can read any more. */
@@ -74,6 +77,7 @@ export class DataPlane {
   async stop(graceMs: number): Promise<void> {
     await this.pool.stop(graceMs);
     clearInterval(this.#timer);
+    this.#endFootprint();
   }
 }
 

@@ -14,8 +14,23 @@ export function limitFootprint(): void {
   if (!('unavailable' in sockets)) sockets.limitArenas(1);
 }
 
-/** Behind a burst of work, such as the first sync with the API server: free pages go back to the kernel. */
-export function trimFootprint(): void {
+const LOOK_MS = 2000;
+/** Growth that is worth a look at the heaps. */
+const GROWTH_BYTES = 4 << 20;
+
+/**
+ * Gives free pages of malloc's heaps back to the kernel when the process has grown: after the first sync with the API
+ * server, after a storm of connections. Returns what ends it.
+ */
+export function watchFootprint(): () => void {
   const sockets = loadSockets();
-  if (!('unavailable' in sockets)) sockets.trimHeap();
+  if ('unavailable' in sockets) return () => {};
+  let trimmedBytes = 0;
+  const timer = setInterval(() => {
+    if (process.memoryUsage.rss() < trimmedBytes + GROWTH_BYTES) return;
+    sockets.trimHeap();
+    trimmedBytes = process.memoryUsage.rss();
+  }, LOOK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }

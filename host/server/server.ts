@@ -8,7 +8,6 @@ import type { Log } from '../log.ts';
 import type { ControlServices, ReloadService } from '../plugin/contract.ts';
 import { directives } from '../plugins/order.ts';
 import { DataPlane } from './data-plane.ts';
-import { trimFootprint } from './footprint.ts';
 import { Instance } from './instance.ts';
 import { SharedCaches, SharedThings, SharedWords } from './shared-things.ts';
 import { startLines } from './zones.ts';
@@ -31,7 +30,6 @@ export interface ServerOptions {
 
 /** What open queries get at the end before the sockets close. */
 const STOP_GRACE_MS = 5000;
-const TRIM_AFTER_MS = 2000;
 
 export class Server {
   readonly plane: DataPlane;
@@ -148,8 +146,6 @@ export class Server {
       await instance.start();
       if (this.#isEnding) throw new UserError(ENDING);
       const ports = await this.#handOver(instance);
-      // The first sync and the plugins of all shards have left garbage behind.
-      setTimeout(trimFootprint, TRIM_AFTER_MS).unref();
       return new Map(instance.listeners.map(({ server }, i) => [server, ports[i]!]));
     } catch (error) {
       // The shards release a generation that they were told of; otherwise nobody knows it but us.

@@ -93,7 +93,7 @@ async function survive(hook: 'crash' | 'hang', withinMs: number): Promise<void> 
     await pull(server, hook);
     const since = performance.now();
     const atOnce = await answeredSockets(server.port, 250);
-    assert.ok(atOnce > 0, `no shard serves after a ${hook}`);
+    assert.ok(atOnce > 0, `no shard serves after a ${hook}: ${server.child.output()}`);
     const isWhole = async () => (await answeredSockets(server.port, 250)) === SOCKETS;
     await until(`all sockets are served after a ${hook}`, withinMs, isWhole, 20);
     const ms = (performance.now() - since).toFixed(0);

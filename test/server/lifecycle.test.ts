@@ -54,7 +54,11 @@ function scene(t: TestContext, { failures = [], stop, reload, pidFile }: Scene =
     for (const { signal: name, each } of own) if (name === signal) each(signal);
     await turn();
   };
-  return { events, lifecycle, send, endHooks: () => (hooks.resolve(), turn()) };
+  const endHooks = () => {
+    hooks.resolve();
+    return turn();
+  };
+  return { events, lifecycle, send, endHooks };
 }
 
 test('SIGTERM: hooks, servers, exit 0; a second one changes nothing', async (t) => {
