@@ -19,6 +19,8 @@ async function main(): Promise<void> {
     );
   }
   process.on('uncaughtException', failFor);
+  // Until the server obeys them: Node would open its debugger for the first and end for the others.
+  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP']) process.on(signal, () => {});
   try {
     const options = parseArguments(process.argv.slice(2));
     limitFootprint();

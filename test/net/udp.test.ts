@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { BATCH, LARGE_OUT, RECEIVE_BYTES } from '../../engine-as/shared/layout.ts';
 import { encodeSocketAddress } from '../../host/net/socket-address.ts';
 import { loadSockets, type NativeSockets } from '../../host/net/sockets.ts';
@@ -19,12 +19,21 @@ const native: NativeSockets | undefined = 'unavailable' in loaded ? undefined : 
 const hasIpv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
 const noIpv6 = hasIpv6 ? false : 'this machine has no ::1';
 
+/** What a test that failed has left open. */
+const opened: UdpTransport[] = [];
+afterEach(() => {
+  for (const transport of opened.splice(0)) transport.close();
+});
+
 for (const kind of ['batch', 'dgram'] as const) {
   const sockets = kind === 'batch' ? native : undefined;
   const skip = kind === 'batch' && native === undefined ? 'batched system calls are not available here' : false;
 
-  const open = (area: TestArea, address: string, port = 0): Promise<UdpTransport> =>
-    openUdp({ sockets, views: area.views, nativeBase: area.nativeBase }, { address, port });
+  const open = async (area: TestArea, address: string, port = 0): Promise<UdpTransport> => {
+    const transport = await openUdp({ sockets, views: area.views, nativeBase: area.nativeBase }, { address, port });
+    opened.push(transport);
+    return transport;
+  };
 
   test(`${kind}: every message comes once, in batches, and goes back to its sender`, { skip }, async () => {
     const area = new TestArea();
@@ -215,7 +224,7 @@ async function bindClient(address: string): Promise<Socket> {
   const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 });
   socket.bind(0, address);
   await once(socket, 'listening');
-  return socket;
+  return socket.unref();
 }
 
 function collect(client: Socket): { readonly text: string; readonly octets: Buffer; readonly remote: RemoteInfo }[] {

@@ -1,7 +1,7 @@
 // Signals of the kernel against the built program: what is still answered in which order, and the exit code.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { TcpClient } from '../e2e/support/dns-client.ts';
@@ -145,6 +145,17 @@ describe('signals', { concurrency: 5 }, () => {
       assert.equal(started.err, '');
     });
   }
+
+  test('signals before it listens to them end nothing and open no debugger', async (t) => {
+    const started = start(t, [], { corefile: '.:0 {\n whoami\n}\n' });
+    // A process that is still Node's own has not asked for them: the kernel ends it then.
+    const handled = () =>
+      BigInt(`0x${/^SigCgt:\s*(\w+)/m.exec(readFileSync(`/proc/${started.pid}/status`, 'utf8'))![1]}`);
+    await until('it handles SIGHUP', 5000, () => (handled() & 1n) === 1n, 1);
+    for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGUSR1'] as const) started.kill(signal);
+    await started.serves();
+    assert.equal(started.err, '');
+  });
 
   test('SIGUSR1 during the start is obeyed behind it', async (t) => {
     const dns = await freePort();

@@ -218,13 +218,14 @@ test('thousands of broken streams leave nothing behind', () =>
     { shards: 2, tcp: { firstMessageMs: 500, idleMs: 1000 } },
   ));
 
-test('a port held by a program that does not share it is found', async () => {
-  const other = createServer();
+test('a port held by a program that does not share it is found', async (context) => {
+  const other = createServer().unref();
   await new Promise<void>((resolve) => {
     other.listen({ port: 0, host: '127.0.0.1' }, resolve);
   });
   const { port } = other.address() as { port: number };
   const server = new TestServer({ shards: 2 });
+  context.after(() => server.close());
   const expected = `Listen: listen tcp 127.0.0.1:${port}: bind: address already in use`;
   await assert.rejects(server.load({ addresses: [{ address: '127.0.0.1', port }] }), { message: expected });
   await assert.rejects(server.load({ addresses: [{ address: '', port }] }), {
@@ -238,5 +239,4 @@ test('a port held by a program that does not share it is found', async () => {
   const client = await UdpClient.bind();
   await client.ask(question('a.example.'), port);
   client.close();
-  await server.close();
 });

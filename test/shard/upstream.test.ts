@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket as Stream } from 'node:net';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { UPSTREAM_BYTES } from '../../engine-as/shared/layout.ts';
 import { loadSockets, type NativeSockets } from '../../host/net/sockets.ts';
-import type { UpstreamListener } from '../../host/plugin/contract.ts';
+import type { UpstreamAddress, UpstreamListener } from '../../host/plugin/contract.ts';
 import { ShardArea } from '../../host/shard/area.ts';
 import { UpstreamSockets } from '../../host/shard/upstream.ts';
 
@@ -17,10 +17,30 @@ const native = loadSockets();
 const natives: [string, NativeSockets | undefined][] = [['node:dgram', undefined]];
 if (!('unavailable' in native)) natives.push(['koffi', native]);
 
+/** What a test that failed has left open. */
+const opened: { close(): void }[] = [];
+afterEach(() => {
+  for (const each of opened.splice(0)) each.close();
+});
+
+class NotedSockets extends UpstreamSockets {
+  override connectUdp(remote: UpstreamAddress, listener: UpstreamListener) {
+    const udp = super.connectUdp(remote, listener);
+    opened.push(udp);
+    return udp;
+  }
+
+  override connectTcp(remote: UpstreamAddress, timeoutMs: number, listener: UpstreamListener) {
+    const tcp = super.connectTcp(remote, timeoutMs, listener);
+    opened.push(tcp);
+    return tcp;
+  }
+}
+
 function setUp(sockets: NativeSockets | undefined) {
   const memory = new WebAssembly.Memory({ initial: 24, maximum: 24, shared: true });
   const area = new ShardArea(memory as unknown as { buffer: SharedArrayBuffer }, AREA_AT);
-  return { area, upstreams: new UpstreamSockets({ area, sockets }) };
+  return { area, upstreams: new NotedSockets({ area, sockets }) };
 }
 
 class Recorder implements UpstreamListener {
@@ -58,7 +78,7 @@ async function datagramServer(onMessage: (octets: Buffer, port: number, socket: 
   socket.on('message', (octets, { port }) => onMessage(octets, port, socket));
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  return socket;
+  return socket.unref();
 }
 
 async function closedPort(): Promise<number> {
@@ -178,7 +198,7 @@ async function streamServer(onStream: (stream: Stream) => void): Promise<Server>
   const server = createServer(onStream);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return server;
+  return server.unref();
 }
 
 const portOf = (server: Server) => (server.address() as { port: number }).port;

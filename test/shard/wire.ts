@@ -58,6 +58,8 @@ export class UdpClient {
     await new Promise<void>((resolve) => {
       socket.bind(0, address, resolve);
     });
+    // A test that fails before it closes its clients must end all the same
+    socket.unref();
     return new UdpClient(socket);
   }
 
@@ -117,6 +119,7 @@ export class TcpClient {
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
+        socket.unref();
         resolve(new TcpClient(socket));
       });
     });

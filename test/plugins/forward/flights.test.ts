@@ -43,7 +43,7 @@ test('a late waiter does not get the error of attempts it was hardly there for',
       assert.equal(rcodeOf(await joined), 0);
       assert.equal(up.seen.length, 4);
     },
-    { now: clock.now, schedule: clock.schedule },
+    { clock },
   );
 });
 
@@ -61,7 +61,7 @@ test('nobody starts another attempt after 5 s, whatever max_connect_attempts say
       assert.equal(rcodeOf(await ended), -2);
       assert.equal(up.seen.length, 3);
     },
-    { now: clock.now, schedule: clock.schedule },
+    { clock },
   );
 });
 
@@ -77,7 +77,7 @@ test('without max_connect_attempts a port that refuses is not asked in a tight l
       clock.advance(200);
       assert.equal(rcodeOf(await ended), -2);
     },
-    { now: clock.now, schedule: clock.schedule },
+    { clock },
   );
 });
 

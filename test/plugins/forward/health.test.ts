@@ -133,7 +133,7 @@ test('a down upstream is skipped until it answers a probe', () =>
       dead.answersProbes = false;
       const clock = new ManualClock();
       const body = `forward . ${dead.text} UP {\npolicy sequential\nread_timeout 100ms\nhealth_check 10ms\n}`;
-      const options = { now: clock.now, schedule: clock.schedule };
+      const options = { clock };
       await scene(
         body,
         goodAnswer,
@@ -171,7 +171,7 @@ for (const failfast of [false, true]) {
         const clock = new ManualClock();
         const option = failfast ? 'failfast_all_unhealthy_upstreams' : '';
         const body = `forward . ${dead.text} {\nread_timeout 100ms\n${option}\n}`;
-        const options = { now: clock.now, schedule: clock.schedule };
+        const options = { clock };
         await scene(
           body,
           goodAnswer,

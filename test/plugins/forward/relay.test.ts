@@ -100,13 +100,13 @@ test("a dead port: connection refused, in CoreDNS's words", async () => {
   }
 });
 
-test('a port that is none fails every attempt', async () => {
+test('a port that is none fails every attempt', async (context) => {
   const world = new World('forward . 127.0.0.1:99999 127.0.0.1:x {\npolicy sequential\nmax_connect_attempts 1\n}');
+  context.after(() => world.plugin.stop());
   assert.equal(textOf(await world.ask('a.example')), 'dial udp: address 99999: invalid port');
-  await world.plugin.stop();
   const named = new World('forward . 127.0.0.1:x');
+  context.after(() => named.plugin.stop());
   assert.equal(textOf(await named.ask('a.example')), 'dial udp: lookup udp/x: unknown port');
-  await named.plugin.stop();
 });
 
 test('no upstream at all: no healthy proxies', async () => {

@@ -23,7 +23,10 @@ export async function scene(
     await run({ up, world });
     assert.equal(world.exchanges.openCount, 0, 'every exchange has ended');
   } finally {
-    await world.plugin.stop();
+    const stopped = world.plugin.stop();
+    // If the test has failed, there may be flights that nothing but time ends
+    options?.clock?.advance(10_000);
+    await stopped;
     await up.stop();
   }
 }

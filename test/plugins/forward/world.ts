@@ -4,11 +4,12 @@ import { EXCHANGE_STRIDE, EXCHANGES } from '../../../engine-as/shared/layout.ts'
 import { loadSockets, type NativeSockets } from '../../../host/net/sockets.ts';
 import type { ControlServices, ServerBlock, ShardServices } from '../../../host/plugin/contract.ts';
 import { createForward, Forward } from '../../../host/plugins/forward/forward.ts';
-import { type Schedule, systemSchedule } from '../../../host/plugins/forward/health.ts';
+import { systemSchedule } from '../../../host/plugins/forward/health.ts';
 import { ShardArea } from '../../../host/shard/area.ts';
 import { UpstreamSockets } from '../../../host/shard/upstream.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
 import { type Ended, FakeExchanges } from './fake-exchanges.ts';
+import type { ManualClock } from './manual-clock.ts';
 
 export type { Ended };
 
@@ -17,8 +18,8 @@ export const NATIVE = loadSockets();
 
 export interface WorldOptions {
   readonly useNative?: boolean;
-  readonly now?: () => number;
-  readonly schedule?: Schedule;
+  /** The system's time by default. */
+  readonly clock?: ManualClock;
   readonly plugins?: readonly string[];
 }
 
@@ -54,8 +55,7 @@ export class World {
       upstreams: new UpstreamSockets({ area, sockets }),
       words: this.words,
     } as unknown as ShardServices;
-    const { now = () => performance.now(), schedule } = options;
-    const parts = { now, schedule: schedule ?? systemSchedule };
+    const parts = options.clock ?? { now: () => performance.now(), schedule: systemSchedule };
     this.plugin = new Forward(config, services, control.shared as never, parts);
   }
 

@@ -61,7 +61,7 @@ test('/health is 200 OK, everything else 404; blocks with one address share the 
 });
 
 test('a port held by somebody else refuses the start in the words of Go', async () => {
-  const holder = createServer();
+  const holder = createServer().unref();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', () => resolve()));
   const { port } = holder.address() as { port: number };
   const plugin = control({ port }, testServices());

@@ -49,7 +49,7 @@ function world(block: ServerBlock) {
 }
 
 async function listen(onMessage: (octets: Buffer, socket: Socket, port: number) => void): Promise<Socket> {
-  const socket = createSocket('udp4');
+  const socket = createSocket('udp4').unref();
   socket.on('message', (octets, { port }) => onMessage(octets, socket, port));
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -124,7 +124,7 @@ test('a server that is not up yet is asked again', async () => {
   control.serving();
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.equal(words[control.shared.seenWord], 0);
-  const server = createSocket('udp4');
+  const server = createSocket('udp4').unref();
   server.on('message', (octets, remote) => echo(octets, server, remote.port));
   server.bind(port, '127.0.0.1');
   await until(() => flag() === 0);

@@ -134,7 +134,7 @@ test('a configuration that was refused takes nothing of the running one away', a
 });
 
 test('a held port is told, and the server runs without metrics', async () => {
-  const holder = createServer();
+  const holder = createServer().unref();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', () => resolve()));
   const { port } = holder.address() as { port: number };
   const services = testServices();

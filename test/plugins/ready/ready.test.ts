@@ -95,7 +95,7 @@ test('reload: the old configuration is asked until it is withdrawn, and the endp
 });
 
 test('a held port is told, and is no reason not to start', async () => {
-  const holder = createServer();
+  const holder = createServer().unref();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', () => resolve()));
   const { port } = holder.address() as { port: number };
   const services = testServices();
