@@ -109,10 +109,10 @@ test('a port that is none fails every attempt', async (context) => {
   assert.equal(textOf(await named.ask('a.example')), 'dial udp: lookup udp/x: unknown port');
 });
 
-test('no upstream at all: no healthy proxies', async () => {
+test('no upstream at all: no healthy proxies', async (context) => {
   const world = new World('forward . /dev/null');
+  context.after(() => world.plugin.stop());
   assert.equal(textOf(await world.ask('a.example')), 'no healthy proxies');
-  await world.plugin.stop();
 });
 
 test('sequential: the second upstream answers for a silent first one', async () => {
