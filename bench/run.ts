@@ -125,6 +125,9 @@ async function quietly<Result>(cluster: Cluster | undefined, work: () => Promise
   }
 }
 
+/** Fewer runs of a set have no median worth keeping. */
+const RUNS_WRITTEN_MIN = 3;
+
 async function main(): Promise<void> {
   const options = readOptions();
   const machine = describeMachine();
