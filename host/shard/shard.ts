@@ -16,7 +16,7 @@ import {
 import type { Engine } from '../engine/load.ts';
 import type { FromShard, Load, ShardTask, ToShard } from '../engine/messages.ts';
 import type { Log } from '../log.ts';
-import type { NativeSockets } from '../net/sockets.ts';
+import { closeWatches, type NativeSockets } from '../net/sockets.ts';
 import { batchViews } from '../net/transport.ts';
 import type { Directive, ServerBlock, ShardServices, Upstreams } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
@@ -48,6 +48,7 @@ export interface UpstreamParts {
  * broken shard stays behind; the main thread starts another one.
  */
 export async function runShard(task: ShardTask, make: ShardMake): Promise<void> {
+  process.on('uncaughtExceptionMonitor', closeWatches);
   try {
     await new Shard(task, make).run();
   } catch (error) {

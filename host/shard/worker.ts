@@ -3,13 +3,11 @@
 import { instantiateEngine } from '../engine/load.ts';
 import type { ShardTask } from '../engine/messages.ts';
 import { batchedStdoutLog, setDebug } from '../log.ts';
-import { closeWatches } from '../net/sockets.ts';
 import { directives } from '../plugins/order.ts';
 import { runShard } from './shard.ts';
 import { UpstreamSockets } from './upstream.ts';
 
 export default function work(task: ShardTask): Promise<void> {
-  process.on('uncaughtExceptionMonitor', closeWatches);
   setDebug(task.settings.isDebug);
   return runShard(task, {
     directives: new Map(directives.map((directive) => [directive.name, directive])),

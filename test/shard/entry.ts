@@ -59,9 +59,11 @@ async function answer(config: AskConfig, services: ShardServices, query: Query, 
   const word = query.name.split('.')[0]!.replace(/\d+$/, '');
   switch (word) {
     case 'later':
+      services.notifyControl('waiting');
       await sleep(30);
       return addresses(query, [config.address]);
     case 'never':
+      services.notifyControl('waiting');
       return new Promise(() => {});
     case 'drop':
       return { kind: 'drop' };

@@ -14,6 +14,11 @@ async function addressOf(client: UdpClient, port: number, name = 'a.example.'): 
   return parseAddress((await client.ask(question(name), port)).message.answer[0]!.rdata);
 }
 
+/** How many queries have come to wait for their answers. */
+function waitingOf(server: TestServer): number {
+  return server.messages.filter((each) => each === 'waiting').length;
+}
+
 test('a reload keeps sockets, connections and queries that are under way', async (context) => {
   const server = new TestServer({ shards: 2 });
   context.after(() => server.close());
@@ -76,9 +81,7 @@ test('addresses come and go with the configuration', async (context) => {
   const udp = await UdpClient.bind();
   const idle = await TcpClient.connect(second!, '127.0.0.2');
   udp.send(question('later.example.'), second!, '127.0.0.2');
-  await new Promise((resolve) => {
-    setTimeout(resolve, 15);
-  });
+  await until('the query is read', () => waitingOf(server) === 1);
   await server.load({ addresses: [{ address: LOOPBACK, port: first! }] });
   assert.equal((await udp.next()).from, '127.0.0.2', 'the reply of an open query still leaves');
   await idle.closed;
@@ -149,9 +152,7 @@ test('drain goes on answering; stop finishes what is open, and no longer than it
   tcp.write(framed(question('later.example.')));
   const never = await TcpClient.connect(port!);
   never.write(framed(question('never.example.')));
-  await new Promise((resolve) => {
-    setTimeout(resolve, 15);
-  });
+  await until('the queries are read', () => waitingOf(server) === 3);
   const began = performance.now();
   await server.close(400);
   assert.ok(performance.now() - began >= 390);
