@@ -92,7 +92,8 @@ export function emitName(name: u32, out: u32, mayPoint: bool, remember: bool): u
   }
   while (left > 0) {
     const node = findNode(parent, name + <u32>load<u16>(labels + (left - 1) * 2));
-    if (!node) break;
+    // Only what stands before this name can be pointed at (RFC 1035 §4.1.4: "a prior occurrence").
+    if (!node || node >= out - base) break;
     parent = node;
     left--;
   }
