@@ -2,11 +2,15 @@
 // anew, and what its backends see has true counts, a whole question, plain names and nothing behind the last RR.
 
 import { HEADER_BYTES } from '../shared/codes';
-import { COMPRESS_SCRATCH } from '../shared/layout';
+import { IMAGE_SCRATCH } from '../shared/layout';
 import { expandName, plainNameBytes, skipName } from './name';
 import { load16, store16 } from './octets';
 import { area, isOdd, messageAt, messageBytes, qclass, qnameAt, qnameBytes, qtype, questionEnd } from './query';
 
+/**
+ * Octets of IMAGE_SCRATCH in use: no answer is under construction while a query leaves. The scratch of the names would
+ * not do, since a query's octets would become entries of its table.
+ */
 const ROOM: u32 = 16384;
 
 /**
@@ -15,7 +19,7 @@ const ROOM: u32 = 16384;
  */
 export function repackQuery(room: u32): u32 {
   if (!isOdd) return messageBytes;
-  const start = area + COMPRESS_SCRATCH;
+  const start = area + IMAGE_SCRATCH;
   const limit = start + (room < ROOM ? room : ROOM);
   memory.copy(start, messageAt, HEADER_BYTES); // Bounds: the scratch is larger than a header
   let out = start + HEADER_BYTES;
