@@ -145,9 +145,9 @@ export function nativeBaseOf(memory: WebAssembly.Memory): bigint {
 
 type Koffi = typeof import('koffi');
 
-/** uv_poll handles that must not be collected: a collected one silences its socket. */
 const M_ARENA_MAX = -8;
 const EFD_CLOEXEC = 0o2000000;
+/** uv_poll handles that must not be collected: a collected one silences its socket. */
 const WATCHES = new Set<Watch>();
 
 class KoffiSockets implements NativeSockets {
