@@ -7,8 +7,8 @@ import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
 import { errorPlainBytes, writeError } from './answer/error';
 import { emitFresh, finishError, recordAnswer } from './answer/finish';
 import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage } from './answer/image';
+import { KIND_OTHER_ERROR, kindOfAnswer } from './answer/kind';
 import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
-import { CLASS_ERROR } from './metrics/log';
 import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain';
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
 import { IMAGE_SCRATCH } from './shared/layout';
@@ -44,7 +44,7 @@ export function finishMessage(
     if (cacheStep) cacheDrop(cacheStep);
     // CoreDNS plugin forward: a reply to another question becomes FORMERR.
     const length = writeError(to, RCODE_FORMERR);
-    recordAnswer(load16(to + 2), RCODE_FORMERR, errorPlainBytes, CLASS_ERROR, elapsedMs);
+    recordAnswer(load16(to + 2), RCODE_FORMERR, errorPlainBytes, kindOfAnswer(KIND_OTHER_ERROR), elapsedMs);
     return length;
   }
   return UNPARSABLE;

@@ -8,8 +8,9 @@
 import { cacheLookup, countCache, hitTtl } from './cache/lookup';
 import { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode } from './answer/emit';
 import { writeBadVersion, writeReject } from './answer/error';
-import { classOfImage, emitFresh, finishError, recordAnswer, refuseUnrouted } from './answer/finish';
+import { emitFresh, finishError, kindOfImage, recordAnswer, refuseUnrouted } from './answer/finish';
 import { IMAGE_OK, imageFromMessage } from './answer/image';
+import { KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR, KIND_SERVER_ERROR, kindOfAnswer } from './answer/kind';
 import {
   CHASE,
   DENIAL,
@@ -23,7 +24,6 @@ import {
 } from './answer/records';
 import { writeWhoami } from './answer/whoami';
 import { plainBytes, writtenFlags } from './answer/writer';
-import { CLASS_DENIAL, CLASS_ERROR, CLASS_SUCCESS } from './metrics/log';
 import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain';
 import { isBelow, longestZone, routeQuestion } from './program/zones';
 import {
@@ -38,6 +38,7 @@ import {
   RCODE_BADVERS,
   RCODE_FORMERR,
   RCODE_NOTIMP,
+  RCODE_NXDOMAIN,
   RCODE_REFUSED,
   RCODE_SERVFAIL,
   REASON_CHASE,
@@ -47,6 +48,8 @@ import {
   REASON_STEP,
 } from './shared/codes';
 import {
+  BLOCK_FLAGS,
+  BLOCK_FORCE_SLOW,
   BLOCK_STEP_COUNT,
   CACHE_MISSES,
   CACHE_REQUESTS,
@@ -132,7 +135,8 @@ export function serveMessage(
     return answered(refuseUnrouted(out, RCODE_REFUSED, dropped));
   }
   enterZone(zone);
-  return runSteps(zone, handoff, (flags & LISTENER_FORCE_SLOW) != 0);
+  const blockFlags = load<u32>(load<u32>(zone + ZONE_BLOCK) + BLOCK_FLAGS); // Bounds: compiled by the host
+  return runSteps(zone, handoff, (flags & LISTENER_FORCE_SLOW) | (blockFlags & BLOCK_FORCE_SLOW) ? true : false);
 }
 
 /** The question's way down the chain. Ends at STEP_END at the latest, which every block has. */
@@ -191,7 +195,7 @@ function isHit(step: u32): bool {
 function answerHit(): u32 {
   const image = area + IMAGE_SCRATCH;
   const bytes = emitImage(image, out, outMax, <i32>hitTtl, cachedFlags(image), rotates);
-  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, classOfImage(image), IN_BATCH);
+  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), IN_BATCH);
   return answered(bytes);
 }
 
@@ -202,13 +206,14 @@ function runRecordsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
   if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
   if (result == TOO_LARGE) return OUTCOME_LARGE;
-  recordAnswer(writtenFlags, replyRcode, plainBytes, classOfRecords(result), IN_BATCH);
+  recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfRecords(result), IN_BATCH);
   return answered(replyBytes);
 }
 
-function classOfRecords(result: u32): u32 {
-  if (result == DENIAL) return CLASS_DENIAL;
-  return result == FAILURE ? CLASS_ERROR : CLASS_SUCCESS;
+function kindOfRecords(result: u32): u32 {
+  if (result == FAILURE) return kindOfAnswer(KIND_SERVER_ERROR);
+  if (result != DENIAL) return kindOfAnswer(KIND_NO_ERROR);
+  return kindOfAnswer(replyRcode == RCODE_NXDOMAIN ? KIND_NAME_ERROR : KIND_NO_DATA);
 }
 
 /** False if the cache stores neither success nor denial for this name: the usual case for the cluster's own zone. */
@@ -238,7 +243,7 @@ function answerWhoami(): u32 {
     if (imageFromMessage(whole, bytes, rotates, false) == IMAGE_OK) return answered(emitFresh(out, outMax, IN_BATCH));
   }
   const bytes = writeWhoami(out, outMax);
-  recordAnswer(writtenFlags, 0, plainBytes, CLASS_SUCCESS, IN_BATCH);
+  recordAnswer(writtenFlags, 0, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);
   return answered(bytes);
 }
 

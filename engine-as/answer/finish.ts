@@ -1,6 +1,6 @@
 // The way back up the chain: what the steps above the answering one asked for (program/chain.ts) is done to the reply.
 
-import { RCODE_MASK } from '../shared/codes';
+import { RCODE_MASK, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
 import { IMAGE_SCRATCH, SLOT_NONE } from '../shared/layout';
 import { cacheStore } from '../cache/insert';
 import { countAnswer } from '../metrics/counters';
@@ -10,23 +10,34 @@ import { area } from '../wire/query';
 import { emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
 import { IMAGE_KIND } from './image';
-import { KIND_DELEGATION, KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR } from './kind';
+import {
+  KIND_DELEGATION,
+  KIND_NAME_ERROR,
+  KIND_NO_DATA,
+  KIND_NO_ERROR,
+  KIND_OTHER_ERROR,
+  KIND_SERVER_ERROR,
+  kindOfAnswer,
+} from './kind';
 
 const BY_PLUGIN: u32 = 0;
 const BY_SERVER: u32 = 1;
 const TTL_AS_IS: i32 = -1;
 
-/** Counts and logs one answer that a plugin wrote. */
-export function recordAnswer(flags: u32, rcode: u32, plainBytes: u32, replyClass: u32, elapsedMs: f64): void {
+/** Counts and logs one answer that a plugin wrote; `kind` is KIND_. */
+export function recordAnswer(flags: u32, rcode: u32, plainBytes: u32, kind: u32, elapsedMs: f64): void {
   countAnswer(scope, BY_PLUGIN, rcode, plainBytes, elapsedMs);
-  if (logRule >= 0 && ruleWants(logRules, logRule, replyClass)) {
-    leaveLogRecord(blockOfZone(), logRule, flags, rcode, plainBytes, elapsedMs);
+  if (logRule >= 0 && ruleWants(logRules, logRule, classOfKind(kind))) {
+    leaveLogRecord(blockOfZone(), logRule, flags, rcode, plainBytes, kind, elapsedMs);
   }
 }
 
-/** LOG_CLASS_ bit of an image's kind (CoreDNS package response, Classify). */
-export function classOfImage(image: u32): u32 {
-  const kind: u32 = load<u8>(image + IMAGE_KIND); // Bounds: callers hold an image
+export function kindOfImage(image: u32): u32 {
+  return load<u8>(image + IMAGE_KIND); // Bounds: callers hold an image
+}
+
+/** LOG_CLASS_ bit of a kind (CoreDNS package response, Classify). */
+function classOfKind(kind: u32): u32 {
   if (kind == KIND_NO_ERROR || kind == KIND_DELEGATION) return CLASS_SUCCESS;
   return kind == KIND_NAME_ERROR || kind == KIND_NO_DATA ? CLASS_DENIAL : CLASS_ERROR;
 }
@@ -39,7 +50,7 @@ export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
   const image = area + IMAGE_SCRATCH;
   const ttl: i32 = cacheStep ? <i32>cacheStore(cacheStep) : TTL_AS_IS;
   const bytes = emitImage(image, out, outMax, ttl, relayedFlags(image, cacheStep != 0), rotates);
-  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, classOfImage(image), elapsedMs);
+  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), elapsedMs);
   return bytes;
 }
 
@@ -52,7 +63,9 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
   const isLogged = logRule >= 0;
   countAnswer(scope, isLogged ? BY_PLUGIN : BY_SERVER, rcode, isLogged ? errorPlainBytes : 0, elapsedMs);
   if (isLogged && ruleWants(logRules, logRule, CLASS_ERROR)) {
-    leaveLogRecord(blockOfZone(), logRule, replyFlags() | (rcode & RCODE_MASK), rcode, errorPlainBytes, elapsedMs);
+    const kind = kindOfAnswer(rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP ? KIND_SERVER_ERROR : KIND_OTHER_ERROR);
+    const flags = replyFlags() | (rcode & RCODE_MASK);
+    leaveLogRecord(blockOfZone(), logRule, flags, rcode, errorPlainBytes, kind, elapsedMs);
   }
   return bytes;
 }

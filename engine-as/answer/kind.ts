@@ -24,7 +24,7 @@ import {
 } from '../shared/codes';
 import { SHARD_UNIX_SECONDS } from '../shared/layout';
 import { load16, load32, lower8 } from '../wire/octets';
-import { area, qclass, qtype } from '../wire/query';
+import { area, qclass, qtype, queryFlags } from '../wire/query';
 import {
   IMAGE_CACHE_KIND,
   IMAGE_COUNTS,
@@ -52,6 +52,12 @@ export const KIND_DELEGATION: u32 = 4;
 export const KIND_META: u32 = 5; // NOTIFY, zone transfers
 export const KIND_UPDATE: u32 = 6;
 export const KIND_OTHER_ERROR: u32 = 7;
+
+/** The kind of a message that is no image, by what it answers: NOTIFY and zone transfers come first (CoreDNS's Typify). */
+export function kindOfAnswer(kind: u32): u32 {
+  const isNotify = (queryFlags & OPCODE_MASK) >> OPCODE_SHIFT == OPCODE_NOTIFY;
+  return isNotify || qtype == TYPE_AXFR || qtype == TYPE_IXFR ? KIND_META : kind;
+}
 
 const TYPE_TSIG: u32 = 250;
 /** Longest CNAME chain that counts as an answer; CoreDNS has no limit but the message's size. */

@@ -10,6 +10,7 @@ import {
   LOG_DO,
   LOG_DURATION_MS,
   LOG_ID,
+  LOG_KIND,
   LOG_MAX,
   LOG_NAME,
   LOG_NAME_BYTES,
@@ -51,7 +52,7 @@ export const CLASS_DENIAL: u32 = LOG_CLASS_DENIAL;
 export const CLASS_ERROR: u32 = LOG_CLASS_ERROR;
 
 /** Leaves one record; when LOG_MAX are waiting the line is lost rather than the answer. */
-export function leaveLogRecord(block: u32, rule: i32, flags: u32, rcode: u32, replyPlainBytes: u32, elapsedMs: f64): void {
+export function leaveLogRecord(block: u32, rule: i32, flags: u32, rcode: u32, replyPlainBytes: u32, kind: u32, elapsedMs: f64): void {
   const count = load<u32>(area + SHARD_LOG_COUNT);
   if (count >= <u32>LOG_MAX) return;
   const at = area + LOG_RECORDS + count * LOG_STRIDE; // Bounds: count < LOG_MAX
@@ -67,6 +68,7 @@ export function leaveLogRecord(block: u32, rule: i32, flags: u32, rcode: u32, re
   store<u16>(at + LOG_RCODE, <u16>rcode);
   store<u8>(at + LOG_PROTO, <u8>proto);
   store<u8>(at + LOG_DO, isDo ? 1 : 0);
+  store<u8>(at + LOG_KIND, <u8>kind);
   store<u16>(at + LOG_BLOCK, load<u16>(block + BLOCK_INDEX));
   store<f64>(at + LOG_DURATION_MS, elapsedMs);
   store<u32>(at + LOG_NAME_BYTES, qnameBytes);

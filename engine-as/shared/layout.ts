@@ -139,6 +139,7 @@ export const LOG_BLOCK = 30; // u16: block index
 export const LOG_NAME_BYTES = 32; // u32: wire form, lower-case, at LOG_NAME
 export const LOG_NAME = 64; // 255 octets
 export const LOG_DURATION_MS = 320; // f64; negative: answered in the batch that is being served
+export const LOG_KIND = 328; // u8: KIND_ of engine-as/answer/kind.ts
 export const LOG_SOCKADDR = 36; // 28 octets: struct sockaddr_in or sockaddr_in6
 
 // exchange: a query that left the fast face, saved until its answer is known
@@ -212,6 +213,8 @@ export const ZONE_INDEX = 24; // u32: ordinal of the zone entry in the program
 export const SLOT_NONE = 0xffff;
 export const BLOCK_INDEX = 0; // u32: position in the Corefile
 export const BLOCK_STEP_COUNT = 4; // u32; 0 = no plugins: REFUSED
+export const BLOCK_FLAGS = 8; // u32: BLOCK_ bits
+export const BLOCK_FORCE_SLOW = 1; // every query of the block goes to the slow face: some plugin reads its metadata
 export const BLOCK_STEPS = 16; // STEP_STRIDE each
 export const STEP_STRIDE = 96;
 export const STEP_OP = 0; // u32

@@ -48,6 +48,22 @@ export class BlockSteps implements BlockProgram {
     this.#add(layout.STEP_COUNT);
   }
 
+  #keepsMetadata = false;
+  #readsMetadata = false;
+
+  keepMetadata(): void {
+    this.#keepsMetadata = true;
+  }
+
+  readMetadata(): void {
+    this.#readsMetadata = true;
+  }
+
+  /** True if labels are asked for that only a query on the slow face has. */
+  get isForcedSlow(): boolean {
+    return this.#keepsMetadata && this.#readsMetadata;
+  }
+
   log(rules: readonly LogRule[]): void {
     this.#add(layout.STEP_LOG, (out, at) => {
       const table = out.reserve(rules.length * layout.LOG_RULE_STRIDE);
@@ -249,6 +265,7 @@ function buildBlock(out: Octets, block: BlockSteps): number {
   const at = out.reserve(layout.BLOCK_STEPS + (steps.length + 1) * layout.STEP_STRIDE);
   out.u32(at + layout.BLOCK_INDEX, block.block.index);
   out.u32(at + layout.BLOCK_STEP_COUNT, count);
+  out.u32(at + layout.BLOCK_FLAGS, block.isForcedSlow ? layout.BLOCK_FORCE_SLOW : 0);
   steps.forEach((step, i) => {
     const stepAt = at + layout.BLOCK_STEPS + i * layout.STEP_STRIDE;
     out.u32(stepAt + layout.STEP_OP, step.op);

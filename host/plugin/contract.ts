@@ -151,6 +151,16 @@ export interface Plugin {
   onError?(query: Query, rcode: number, text: string): void;
   /** One formatted line for each logged query; called in batches (plugin log). */
   onLog?(entry: LogEntry): void;
+  /**
+   * Plugin metadata only. Its being there gives the block's slow queries labels that last; true: those of the block's
+   * plugins are collected for this query.
+   */
+  collectsFor?(query: Query): boolean;
+  /**
+   * Sets labels that the query alone decides, before anything of the chain runs, in chain order; only in a block with
+   * plugin metadata and for a name in its zones. It must be quick: values are functions, called when somebody asks.
+   */
+  collectMetadata?(query: Query, metadata: Metadata): void;
   start?(): Promise<void>;
   stop?(): Promise<void>;
 }
@@ -195,6 +205,19 @@ export interface Query {
   readonly handle: ExchangeHandle;
   /** Bytes of the query message as parsed. */
   readonly bytes: number;
+  /** The same object for everybody who sees the query. */
+  readonly metadata: Metadata;
+}
+
+/**
+ * Labels of one query, `PLUGIN/NAME` (CoreDNS plugin metadata). In a block without plugin metadata, and on the fast
+ * face, set() does nothing and get() finds nothing. A plugin that must find labels says BlockProgram.readMetadata().
+ */
+export interface Metadata {
+  /** Value of the label as it is now; undefined if nobody set it. */
+  get(label: string): string | undefined;
+  /** Replaces what was set before. Also while the query is served: plugin forward names its upstream so. */
+  set(label: string, value: () => string): void;
 }
 
 export interface Endpoint {
@@ -228,6 +251,9 @@ export interface LogEntry {
   /** Size before truncation and before the OPT was added. */
   readonly replyBytes: number;
   readonly durationSeconds: number;
+  /** What the reply is, as CoreDNS types it: `NOERROR NXDOMAIN SERVERERROR NODATA DELEGATION META UPDATE OTHERERROR`. */
+  readonly replyType: string;
+  readonly metadata: Metadata;
 }
 
 export interface ShardServices {
@@ -271,6 +297,8 @@ export interface Exchanges {
   /** Whole shared memory of the process, for reading messages. */
   readonly octets: Uint8Array;
   query(handle: ExchangeHandle): Query;
+  /** Labels of the query behind it, for a relay. */
+  metadata(handle: ExchangeHandle): Metadata;
   /**
    * Ends the exchange with the reply message at `offset`; the engine checks, stores, rotates, truncates and counts it.
    * False: the reply does not parse, nothing was sent and the exchange is still open (try again, or fail()).

@@ -80,6 +80,13 @@ export interface BlockProgram {
   whoami(): void;
   /** Every query that comes this far goes to the slow face. */
   slow(): void;
+  /** Queries of this block carry labels (plugin metadata). */
+  keepMetadata(): void;
+  /**
+   * Some plugin of the block needs labels to be there: in a block that keeps them every query then takes the slow face
+   * from its first step below count and log on. Blocks without plugin metadata lose nothing.
+   */
+  readMetadata(): void;
 }
 
 export interface LogRule {

@@ -10,6 +10,7 @@ import { kubernetes } from './kubernetes/kubernetes.ts';
 import { loadbalance } from './loadbalance/loadbalance.ts';
 import { log } from './log/log.ts';
 import { loop } from './loop/loop.ts';
+import { metadata } from './metadata/metadata.ts';
 import { prometheus } from './prometheus/prometheus.ts';
 import { ready } from './ready/ready.ts';
 import { reload } from './reload/reload.ts';
@@ -19,6 +20,7 @@ import { whoami } from './whoami/whoami.ts';
 export type AnyDirective = Directive<unknown, Control>;
 
 export const directives: readonly AnyDirective[] = [
+  metadata,
   reload,
   ready,
   health,

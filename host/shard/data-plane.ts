@@ -46,7 +46,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log): Data
     engine,
     capacity: plan.exchangesPerShard,
     onFailure: (handle, rcode, text) => plane.slowPath.report(handle, rcode, text),
-    onRecords: (generation) => drainLogRecords(area, generation, 0),
+    onRecords: (generation, metadata) => drainLogRecords(area, generation, 0, metadata),
   });
   const handoff = new Handoff({
     area,

@@ -11,7 +11,8 @@ import { parseMessage } from '../dns/message.ts';
 import { nameText } from '../dns/name.ts';
 import type { Engine } from '../engine/load.ts';
 import { decodeSocketAddress } from '../net/socket-address.ts';
-import type { ExchangeHandle, Exchanges, Query } from '../plugin/contract.ts';
+import type { ExchangeHandle, Exchanges, Metadata, Query } from '../plugin/contract.ts';
+import { NO_LABELS } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
 import type { Generation, ReplyPath } from './generation.ts';
 
@@ -43,8 +44,8 @@ export interface ExchangeTableParts {
   readonly capacity: number;
   /** Tells the plugins above of a failure. */
   onFailure(handle: ExchangeHandle, rcode: number, text: string): void;
-  /** Log records may be waiting. */
-  onRecords(generation: Generation): void;
+  /** Log records may be waiting; the last of them is of a query with these labels. */
+  onRecords(generation: Generation, metadata: Metadata | undefined): void;
 }
 
 export class ExchangeTable implements Exchanges {
@@ -59,6 +60,7 @@ export class ExchangeTable implements Exchanges {
   readonly #freeLarge: number[] = [];
   readonly #paths: (ReplyPath | undefined)[] = [];
   readonly #generations: (Generation | undefined)[] = [];
+  readonly #metadata: (Metadata | undefined)[] = [];
   /** Addresses of messages that do not fit into their entry. */
   readonly #large = new Map<ExchangeHandle, number>();
   #freeHead = 0;
@@ -165,6 +167,15 @@ export class ExchangeTable implements Exchanges {
     return this.#area.words[(stepAt + layout.STEP_PLUGIN) >>> 2]!;
   }
 
+  metadata(handle: ExchangeHandle): Metadata {
+    return this.#metadata[handle] ?? NO_LABELS;
+  }
+
+  /** Gives the query labels; before anybody asks for them. */
+  keepMetadata(handle: ExchangeHandle, metadata: Metadata): void {
+    if (metadata !== NO_LABELS) this.#metadata[handle] = metadata;
+  }
+
   /** Parses the saved message; throws MessageError where the reader of objects is stricter than the engine. */
   query(handle: ExchangeHandle): Query {
     const { octets, words } = this.#area;
@@ -187,6 +198,7 @@ export class ExchangeTable implements Exchanges {
       zone: nameText(this.#area.copy(nameAt, nameBytes)),
       handle,
       bytes,
+      metadata: this.metadata(handle),
     };
   }
 
@@ -199,6 +211,7 @@ export class ExchangeTable implements Exchanges {
       return true;
     }
     const { engine } = this.#parts;
+    const logCount = this.#area.word(layout.SHARD_LOG_COUNT);
     const outAt = this.#area.at + layout.LARGE_OUT;
     const replyBytes = engine.finish(
       this.#area.at,
@@ -212,7 +225,7 @@ export class ExchangeTable implements Exchanges {
       performance.now() - this.startedAtMs(handle),
     );
     if (replyBytes >>> 0 === REPLY_UNPARSABLE) return false;
-    this.#end(handle, path, outAt, replyBytes);
+    this.#end(handle, path, outAt, replyBytes, logCount);
     return true;
   }
 
@@ -227,9 +240,10 @@ export class ExchangeTable implements Exchanges {
     const outAt = this.#area.at + layout.LARGE_OUT;
     const elapsedMs = performance.now() - this.startedAtMs(handle);
     const { engine } = this.#parts;
+    const logCount = this.#area.word(layout.SHARD_LOG_COUNT);
     const at = this.at(handle);
     const bytes = engine.fail(this.#area.at, at, this.offset(handle), this.bytes(handle), rcode, outAt, elapsedMs);
-    this.#end(handle, path, outAt, bytes);
+    this.#end(handle, path, outAt, bytes, logCount);
   }
 
   drop(handle: ExchangeHandle): void {
@@ -242,11 +256,13 @@ export class ExchangeTable implements Exchanges {
     path.takeRaw({ kind: 'drop' });
   }
 
-  #end(handle: ExchangeHandle, path: ReplyPath, messageAt: number, bytes: number): void {
+  #end(handle: ExchangeHandle, path: ReplyPath, messageAt: number, bytes: number, logCount?: number): void {
     const generation = this.generation(handle);
+    // A record that was left meanwhile is this query's
+    const isLogged = logCount !== undefined && this.#area.word(layout.SHARD_LOG_COUNT) > logCount;
     path.reply(handle, this.at(handle), messageAt, bytes);
     // The records name blocks of this generation: read them before it may go
-    this.#parts.onRecords(generation);
+    this.#parts.onRecords(generation, isLogged ? this.#metadata[handle] : undefined);
     this.#release(handle);
   }
 
@@ -267,6 +283,7 @@ export class ExchangeTable implements Exchanges {
   #release(handle: ExchangeHandle): void {
     const generation = this.generation(handle);
     this.#paths[handle] = undefined;
+    this.#metadata[handle] = undefined;
     this.#generations[handle] = undefined;
     const large = this.#large.get(handle);
     if (large !== undefined) {
@@ -290,7 +307,7 @@ export class ExchangeTable implements Exchanges {
     const at = this.at(handle);
     const bytes = engine.fail(this.#area.at, at, leaving.messageAt, leaving.bytes, RCODE_SERVFAIL, outAt, elapsedMs);
     leaving.path.reply(0, at, outAt, bytes);
-    this.#parts.onRecords(leaving.path.listening.generation);
+    this.#parts.onRecords(leaving.path.listening.generation, undefined);
   }
 
   #fill(handle: ExchangeHandle, leaving: LeavingQuery): void {

@@ -7,6 +7,7 @@ import {
   LOG_DO,
   LOG_DURATION_MS,
   LOG_ID,
+  LOG_KIND,
   LOG_NAME,
   LOG_NAME_BYTES,
   LOG_PAYLOAD,
@@ -26,15 +27,17 @@ import {
 import { opcodeOf } from '../dns/message.ts';
 import { nameText } from '../dns/name.ts';
 import { decodeSocketAddress } from '../net/socket-address.ts';
-import type { LogEntry } from '../plugin/contract.ts';
+import type { LogEntry, Metadata } from '../plugin/contract.ts';
+import { NO_LABELS } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
 import type { Generation } from './generation.ts';
 
 /**
  * Hands every waiting record to the `log` plugin of its block, and empties the list.
  * @param batchMs duration of the replies that were made in the batch just sent.
+ * @param metadata labels of the last record's query.
  */
-export function drainLogRecords(area: ShardArea, generation: Generation, batchMs: number): void {
+export function drainLogRecords(area: ShardArea, generation: Generation, batchMs: number, metadata?: Metadata): void {
   const count = area.word(SHARD_LOG_COUNT);
   if (count === 0) return;
   area.setWord(SHARD_LOG_COUNT, 0);
@@ -43,7 +46,8 @@ export function drainLogRecords(area: ShardArea, generation: Generation, batchMs
     const logger = generation.blocks.get(area.octets.readUInt16LE(at + LOG_BLOCK))?.logger;
     if (logger === undefined) continue;
     try {
-      logger.onLog?.(readLogRecord(area, at, batchMs));
+      const labels = i === count - 1 ? metadata : undefined;
+      logger.onLog?.(readLogRecord(area, at, batchMs, labels ?? NO_LABELS));
     } catch (error) {
       // A line is lost, not the reply that it tells of
       generation.onPanic(logger.name, error);
@@ -51,7 +55,12 @@ export function drainLogRecords(area: ShardArea, generation: Generation, batchMs
   }
 }
 
-function readLogRecord(area: ShardArea, at: number, batchMs: number): LogEntry {
+/** By KIND_ of engine-as/answer/kind.ts. */
+const REPLY_TYPES: readonly string[] = [
+  ...['NOERROR', 'NXDOMAIN', 'SERVERERROR', 'NODATA', 'DELEGATION', 'META', 'UPDATE', 'OTHERERROR'],
+];
+
+function readLogRecord(area: ShardArea, at: number, batchMs: number, metadata: Metadata): LogEntry {
   const { octets, words, floats } = area;
   const durationMs = floats[(at + LOG_DURATION_MS) >>> 3]!;
   return {
@@ -70,5 +79,7 @@ function readLogRecord(area: ShardArea, at: number, batchMs: number): LogEntry {
     flags: octets.readUInt16LE(at + LOG_REPLY_FLAGS),
     replyBytes: words[(at + LOG_REPLY_BYTES) >>> 2]!,
     durationSeconds: (durationMs < 0 ? batchMs : durationMs) / 1000,
+    replyType: REPLY_TYPES[octets[at + LOG_KIND]!]!,
+    metadata,
   };
 }

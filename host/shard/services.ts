@@ -88,6 +88,7 @@ export class InnerQueries {
         handoffAt,
       });
       if (handle === 0) return;
+      exchanges.keepMetadata(handle, query.metadata);
       try {
         plugin.relay!(handle);
       } catch (error) {

@@ -19,7 +19,8 @@ import { composeName } from '../dns/name.ts';
 import type { Log } from '../log.ts';
 import type { SlotWriter } from '../metrics/slots.ts';
 import { foldChain, PluginError, type RelayBridge, reportAbove } from '../plugin/chain.ts';
-import type { Answer, ExchangeHandle, Next, Outcome, Query } from '../plugin/contract.ts';
+import type { Answer, ExchangeHandle, Next, Outcome, Plugin, Query } from '../plugin/contract.ts';
+import { Labels } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
 import type { ExchangeTable } from './exchanges.ts';
 import type { BlockChain } from './generation.ts';
@@ -54,6 +55,8 @@ export class SlowPath {
   /** Never throws; the exchange ends sooner or later. */
   run(handle: ExchangeHandle): void {
     const { exchanges } = this.#parts;
+    const labels = this.#keeper(handle) === undefined ? undefined : new Labels();
+    if (labels !== undefined) exchanges.keepMetadata(handle, labels);
     let query: Query;
     try {
       query = exchanges.query(handle);
@@ -63,7 +66,7 @@ export class SlowPath {
     }
     const run: Run = { startedMs: performance.now() };
     this.#runs.set(handle, run);
-    this.#chain(handle)(query).then(
+    this.#start(handle, query, labels).then(
       (outcome) => this.#end(handle, run, query, outcome),
       (error: unknown) => this.#fail(handle, run, error),
     );
@@ -95,7 +98,7 @@ export class SlowPath {
   /** Tells the plugins above the exchange's step. */
   report(handle: ExchangeHandle, rcode: number, text: string): void {
     const { exchanges } = this.#parts;
-    const links = exchanges.generation(handle).blocks.get(exchanges.blockIndex(handle))?.links ?? [];
+    const links = this.#block(handle)?.links ?? [];
     const below = Math.min(exchanges.linkIndex(handle), links.length);
     if (!links.slice(0, below).some((link) => link.plugin?.onError !== undefined)) return;
     try {
@@ -105,9 +108,26 @@ export class SlowPath {
     }
   }
 
+  /** The plugin that makes the query's block keep labels. */
+  #keeper(handle: ExchangeHandle): Plugin | undefined {
+    return this.#block(handle)?.links.find(({ plugin }) => plugin?.collectsFor !== undefined)?.plugin;
+  }
+
+  async #start(handle: ExchangeHandle, query: Query, labels: Labels | undefined): Promise<Outcome> {
+    if (labels !== undefined && this.#keeper(handle)!.collectsFor!(query)) {
+      for (const { plugin } of this.#block(handle)!.links) plugin?.collectMetadata?.(query, labels);
+    }
+    return this.#chain(handle)(query);
+  }
+
+  #block(handle: ExchangeHandle): BlockChain | undefined {
+    const { exchanges } = this.#parts;
+    return exchanges.generation(handle).blocks.get(exchanges.blockIndex(handle));
+  }
+
   #chain(handle: ExchangeHandle): Next {
     const { exchanges, bridge } = this.#parts;
-    const chain = exchanges.generation(handle).blocks.get(exchanges.blockIndex(handle));
+    const chain = this.#block(handle);
     if (chain === undefined) return () => Promise.reject(new Error('no block belongs to this query'));
     const from = Math.min(exchanges.linkIndex(handle), chain.links.length);
     let folded = this.#folded.get(chain);

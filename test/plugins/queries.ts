@@ -4,6 +4,7 @@ import { CLASS_IN, FLAG_RD, TYPE_A } from '../../engine-as/shared/codes.ts';
 import type { ResourceRecord } from '../../host/dns/message.ts';
 import { composeName, nameText } from '../../host/dns/name.ts';
 import type { Answer, Next, Query } from '../../host/plugin/contract.ts';
+import { NO_LABELS } from '../../host/plugin/metadata.ts';
 
 /** @param name in the client's spelling */
 export function queryFor(name: string, fields: Partial<Query> = {}): Query {
@@ -19,6 +20,7 @@ export function queryFor(name: string, fields: Partial<Query> = {}): Query {
     local: { address: '127.0.0.1', port: 53, family: 4 },
     zone: '.',
     handle: 1,
+    metadata: NO_LABELS,
     bytes: 12 + wire.length + 4,
     ...fields,
   };

@@ -9,7 +9,16 @@ import { composeAddress } from '../../host/dns/rdata.ts';
 import { instantiateEngine } from '../../host/engine/load.ts';
 import type { ShardTask } from '../../host/engine/messages.ts';
 import { createLog } from '../../host/log.ts';
-import type { Answer, Directive, Next, Outcome, Plain, Query, ShardServices } from '../../host/plugin/contract.ts';
+import type {
+  Answer,
+  Directive,
+  Metadata,
+  Next,
+  Outcome,
+  Plain,
+  Query,
+  ShardServices,
+} from '../../host/plugin/contract.ts';
 import { runShard } from '../../host/shard/shard.ts';
 import { UpstreamSockets } from '../../host/shard/upstream.ts';
 
@@ -31,6 +40,7 @@ const ask: Directive<AskConfig> = {
       answer: (query, next) => answer(config, services, query, next),
       relay: (handle) => {
         const query = services.exchanges.query(handle);
+        services.exchanges.metadata(handle).set('ask/late', () => 'relayed');
         if (query.name.startsWith('relayfail')) services.exchanges.fail(handle, 2, 'no upstream');
         else if (query.name.startsWith('relaythrow')) throw new Error('a relay that throws');
         else setImmediate(() => relayEcho(services, handle));
@@ -90,6 +100,10 @@ async function answer(config: AskConfig, services: ShardServices, query: Query, 
       return services.resolve(query, 'inner.example.', query.type);
     case 'loop':
       return services.resolve(query, 'loop.example.', query.type);
+    case 'label':
+      query.metadata.set('ask/late', () => `late ${query.metadata.get('above/name') ?? '-'}`);
+      await sleep(5);
+      return addresses(query, [config.address]);
     case 'report':
       services.notifyControl({ remote: query.remote.address, local: query.local.address, zone: query.zone });
       return addresses(query, [config.address]);
@@ -111,23 +125,41 @@ function addresses(query: Query, all: readonly string[]): Answer {
   };
 }
 
-const above: Directive = {
+interface AboveConfig {
+  readonly keepsLabels: boolean;
+}
+
+const above: Directive<AboveConfig> = {
   name: 'above',
   oncePerBlock: true,
-  parse: () => null,
-  create: (_config, _block, services) => ({
+  parse: () => ({ keepsLabels: false }),
+  create: ({ keepsLabels }, _block, services) => ({
     name: 'above',
+    ...(keepsLabels && { collectsFor: ({ name }: Query) => !name.endsWith('outside.') }),
+    collectMetadata: ({ name }, metadata) => metadata.set('above/name', () => name),
     onError: (query, rcode, text) => services.notifyControl(['error', query.name, rcode, text]),
-    onLog: (entry) => services.notifyControl(['log', entry.name, entry.proto, entry.rcode, entry.durationSeconds]),
+    onLog: (entry) =>
+      services.notifyControl([
+        'log',
+        entry.name,
+        entry.proto,
+        entry.rcode,
+        entry.durationSeconds,
+        labelsOf(entry.metadata),
+      ]),
   }),
 };
+
+function labelsOf(metadata: Metadata): string {
+  return ['above/name', 'ask/late', 'ask/none'].map((label) => metadata.get(label) ?? '-').join(' ');
+}
 
 export default function work(task: ShardTask): Promise<void> {
   const log = createLog((line) => task.port.postMessage({ kind: 'notice', plugin: 'log', message: line }));
   return runShard(task, {
     directives: new Map<string, Directive>([
       ['ask', ask as Directive],
-      ['above', above],
+      ['above', above as Directive],
     ]),
     instantiate: instantiateEngine,
     createUpstreams: ({ area, sockets }) => {

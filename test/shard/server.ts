@@ -28,6 +28,8 @@ export interface LoadOptions {
   /** The step of directive `ask`; whoami stays in the fast face. */
   readonly step?: 'slow' | 'relay' | 'whoami';
   readonly isLogging?: boolean;
+  /** Directive `above` keeps labels, as plugin metadata does. */
+  readonly keepsLabels?: boolean;
 }
 
 export class TestServer {
@@ -122,7 +124,14 @@ export class TestServer {
         server: 'dns://:53',
       })),
       blocks: [
-        { block, plugins: words.map((name) => ({ name, config: name === 'ask' ? config : null, shared: null })) },
+        {
+          block,
+          plugins: words.map((name) => ({
+            name,
+            config: name === 'ask' ? config : { keepsLabels: options.keepsLabels ?? false },
+            shared: null,
+          })),
+        },
       ],
       slots: { panics: 0, unsent: SLOT_NONE, refused: 1 },
     };

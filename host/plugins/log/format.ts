@@ -52,7 +52,7 @@ const VALUES: Readonly<Record<string, Value>> = {
 
 /**
  * Placeholders end at the first `}` and begin at the last `{` before it, so `{ {type} }` works. Unknown ones stay as
- * they are; `{/label}` asks for metadata, which is never there.
+ * they are; `{/label}` asks for metadata.
  */
 function partsOf(format: string, values: Readonly<Record<string, Value>>): (string | Value)[] {
   const parts: (string | Value)[] = [];
@@ -63,12 +63,21 @@ function partsOf(format: string, values: Readonly<Record<string, Value>>): (stri
     const begin = rest.slice(0, end).lastIndexOf('{');
     const word = begin < 0 ? '' : rest.slice(begin, end + 1);
     if (Object.hasOwn(values, word)) parts.push(rest.slice(0, begin), values[word]!);
-    else if (word.startsWith('{/')) parts.push(rest.slice(0, begin), MISSING);
+    else if (word.startsWith('{/')) parts.push(rest.slice(0, begin), labelValue(word.slice(2, -1)));
     else parts.push(rest.slice(0, end + 1));
     rest = rest.slice(end + 1);
   }
   parts.push(rest);
   return parts.filter((part) => part !== '');
+}
+
+function labelValue(label: string): Value {
+  return ({ metadata }) => metadata.get(label) ?? MISSING;
+}
+
+/** True if lines of this format show labels. */
+export function readsLabels(format: string): boolean {
+  return /\{\/[^{}]*\}/.test(format);
 }
 
 /** IPv6 in brackets (RFC 3986 §3.2.2). */

@@ -2,15 +2,17 @@
 // the shard hands them over in batches and this file turns them into lines.
 
 import type { BlockProgram, Directive, LogEntry, Plugin, ServerBlock, ShardServices } from '../../plugin/contract.ts';
-import { bracketed, compileFormat } from './format.ts';
-import { type LogConfig, parseLog } from './parse.ts';
+import { bracketed, compileFormat, readsLabels } from './format.ts';
+import { type LogClass, type LogConfig, parseLog } from './parse.ts';
 
 export const log: Directive<LogConfig> = {
   name: 'log',
   oncePerBlock: false,
   parse: parseLog,
-  compile: (config: LogConfig, program: BlockProgram) =>
-    program.log(config.rules.map(({ scope, classes }) => ({ scope, classes }))),
+  compile: (config: LogConfig, program: BlockProgram) => {
+    program.log(config.rules.map(({ scope, classes }) => ({ scope, classes })));
+    if (config.rules.some(({ format }) => readsLabels(format))) program.readMetadata();
+  },
   create: createPlugin,
 };
 
@@ -24,9 +26,18 @@ function createPlugin(config: LogConfig, block: ServerBlock, services: ShardServ
     answer: (query, next) => next(query),
     onLog: (entry: LogEntry) => {
       const format = formats[entry.rule];
-      if (format !== undefined) lines.info(format(entry));
+      if (format === undefined) return;
+      entry.metadata.set('log/type', () => entry.replyType);
+      entry.metadata.set('log/class', () => classOf(entry.replyType));
+      lines.info(format(entry));
     },
   };
+}
+
+/** CoreDNS's package response, Classify. */
+function classOf(replyType: string): LogClass {
+  if (replyType === 'NOERROR' || replyType === 'DELEGATION') return 'success';
+  return replyType === 'NXDOMAIN' || replyType === 'NODATA' ? 'denial' : 'error';
 }
 
 /** The address that the block is bound to, `[::]` for all addresses (as CoreDNS prints a wildcard UDP socket). */

@@ -10,7 +10,8 @@ import {
 import type { Edns } from '../../../host/dns/edns.ts';
 import { composeMessage, type Message, parseMessage } from '../../../host/dns/message.ts';
 import { composeName, nameText } from '../../../host/dns/name.ts';
-import type { Exchanges, Query } from '../../../host/plugin/contract.ts';
+import type { Exchanges, Metadata, Query } from '../../../host/plugin/contract.ts';
+import { NO_LABELS } from '../../../host/plugin/metadata.ts';
 
 export type Ended =
   | { readonly kind: 'reply'; readonly octets: Uint8Array; readonly message: Message }
@@ -102,6 +103,10 @@ export class FakeExchanges implements Exchanges {
 
   startedAtMs(): number {
     return performance.now();
+  }
+
+  metadata(): Metadata {
+    return NO_LABELS;
   }
 
   wantsAd(handle: number): boolean {

@@ -28,6 +28,7 @@ import type {
   RecordsStep,
   ShardServices,
 } from '../../../host/plugin/contract.ts';
+import { NO_LABELS } from '../../../host/plugin/metadata.ts';
 import { createControl, waitForSync } from '../../../host/plugins/kubernetes/control.ts';
 import { kubernetes } from '../../../host/plugins/kubernetes/kubernetes.ts';
 import { parseKubernetes } from '../../../host/plugins/kubernetes/parse.ts';
@@ -225,6 +226,7 @@ const QUERY: Query = {
   zone: '.',
   handle: 3,
   bytes: 40,
+  metadata: NO_LABELS,
 };
 
 function answerOf(answer: Answer['answer'], more: Partial<Answer> = {}): Answer {

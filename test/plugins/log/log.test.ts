@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createLog } from '../../../host/log.ts';
 import type { BlockProgram, LogEntry, LogRule, ShardServices } from '../../../host/plugin/contract.ts';
+import { NO_LABELS } from '../../../host/plugin/metadata.ts';
 import { COMBINED_FORMAT, COMMON_FORMAT, compileFormat } from '../../../host/plugins/log/format.ts';
 import { log } from '../../../host/plugins/log/log.ts';
 import { parseLog } from '../../../host/plugins/log/parse.ts';
@@ -28,6 +29,8 @@ const ENTRY: LogEntry = {
   flags: 0x8180,
   replyBytes: 64,
   durationSeconds: 0.00114084,
+  replyType: 'NOERROR',
+  metadata: NO_LABELS,
 };
 
 test('parse: names, formats and classes', () => {
