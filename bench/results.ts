@@ -1,4 +1,4 @@
-/** bench/results.md (rewritten by a full run, but for the part written by hand) and bench/history.csv (grows). */
+/** bench/results.md (rewritten by a full run, but for the profiles) and bench/history.csv (grows). */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Machine } from './machine.ts';
 import type { Measurement } from './measure.ts';
@@ -7,21 +7,18 @@ import { figuresTable, LEGEND, type Row, ratiosTable } from './summary.ts';
 const HISTORY_HEAD =
   'date,commit,processor,kernel,set,peer,run,qps,cpu_us,core_share,p50_us,p99_us,rss_mb,wrong_share,lost_share\n';
 
-/** Everything from this line on is written by hand and kept. */
+/** Everything from this line on is kept. */
 export const PROFILES_HEAD = '## Profiles under load';
 
 const PROFILES_TEMPLATE = `${PROFILES_HEAD}
 
-Written by hand; a bench run keeps this part. How to take them, with the load of one query set running:
+Kept by a bench run; written from \`npm run bench:profile\`, which prints this table and the hottest places. Times in
+microseconds a query, of all threads of the process: \`perf\` sees where the samples fall, counting in the engine's column.
+Octets allocated: on V8's heaps, by its own account of the collections during the run.
 
-- CPU: \`node --cpu-prof --cpu-prof-dir DIR dist/wasmdns.js -conf Corefile --shards 1\`; stop with SIGTERM; open the
-  shard's \`.cpuprofile\` in Chrome's DevTools. For the kernel's part: \`perf record -F 499 -g -p PID\` and
-  \`node --perf-basic-prof --interpreted-frames-native-stack\`.
-- Heap: \`node --heap-prof --heap-prof-interval 1024 ...\`; what the load makes grow is what the hot path allocates.
-
-| query set     | kernel | koffi | JavaScript | engine | metrics | allocated per query |
-| ------------- | -----: | ----: | ---------: | -----: | ------: | ------------------: |
-| not taken yet |      - |     - |          - |      - |       - |                   - |
+| query set     | us/query | kernel | koffi | engine (wasm) | JavaScript | Node, V8, libc | octets allocated |
+| ------------- | -------- | -----: | ----: | ------------: | ---------: | -------------: | ---------------: |
+| not taken yet | -        |      - |     - |             - |          - |              - |                - |
 `;
 
 export function renderResults(rows: readonly Row[], machine: Machine, command: string, profiles: string): string {
@@ -44,7 +41,7 @@ ${ratiosTable(rows, 'wasmdns') || 'wasmdns was not measured in this run.\n'}
 ${profiles}`;
 }
 
-/** The hand-written part of an earlier file, or the template for it. */
+/** The profiles of an earlier file, or the template for it. */
 export function profilesPart(text: string): string {
   const start = text.indexOf(PROFILES_HEAD);
   return start < 0 ? PROFILES_TEMPLATE : text.slice(start);

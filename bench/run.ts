@@ -1,32 +1,16 @@
 /** `npm run bench`: starts the peers, measures every query set on each of them in turn, writes the tables. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Cluster, startCluster } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import { askDnsperf } from './dnsperf.ts';
 import { describeMachine } from './machine.ts';
 import { type Measurement, measure } from './measure.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
 import { PEERS } from './peers/order.ts';
-import type { Peer, Room, Running } from './peers/peer.ts';
-import { startUpstream } from './peers/upstream.ts';
-import { stopAll } from './processes.ts';
 import { appendHistory, writeResults } from './results.ts';
-import { type QuerySet, SETS } from './sets.ts';
+import { SETS } from './sets.ts';
+import { note, type Stage, takesPart, withStage } from './stage.ts';
 import { figuresTable, LEGEND, ratiosTable, summarise } from './summary.ts';
 import { formatNumber, formatRate } from './table.ts';
-
-const repository = join(import.meta.dirname, '..');
-
-interface Stage {
-  readonly options: Options;
-  readonly sets: readonly QuerySet[];
-  readonly peers: ReadonlyMap<Peer, Running>;
-  readonly files: ReadonlyMap<QuerySet, string>;
-  readonly cluster: Cluster | undefined;
-}
-
-const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
 function readOptions(): Options {
   try {
@@ -39,45 +23,6 @@ function readOptions(): Options {
     note(`bench: ${(error as Error).message}\n${USAGE}`);
     process.exit(2);
   }
-}
-
-const takesPart = (peer: Peer, set: QuerySet): boolean => set.needs.some((need) => peer.abilities.includes(need));
-
-/** Peers are all up at once and idle but for the one measured; starting them again for each run would cost hours. */
-async function prepare(options: Options, directory: string, cleanup: AsyncDisposableStack): Promise<Stage> {
-  const sets = SETS.filter((set) => options.sets.includes(set.name));
-  const chosen = PEERS.filter((peer) => options.peers.includes(peer.name) && sets.some((set) => takesPart(peer, set)));
-  const tools = process.env['WASMDNS_TOOLS'] ?? join(homedir(), '.cache', 'wasmdns-tools');
-  const { serverCore, loadCore, services } = options;
-  const empty: Room = {
-    ...{ directory, tools, repository, serverCore, loadCore, services },
-    ...{ upstreamPort: 0, kubeconfig: '' },
-  };
-  for (const peer of chosen) requireCommand(peer, empty);
-  const needsCluster = chosen.some((peer) => peer.abilities.includes('cluster'));
-  if (needsCluster) note(`filling a kube-apiserver with ${services} services ...`);
-  const cluster = needsCluster ? await startCluster(services, loadCore) : undefined;
-  cleanup.defer(async () => cluster?.stop());
-  const upstream = await startUpstream(empty);
-  const room: Room = { ...empty, upstreamPort: upstream.port, kubeconfig: cluster?.kubeconfig ?? '' };
-  const peers = new Map<Peer, Running>();
-  for (const peer of chosen) {
-    note(`starting ${peer.title} ...`);
-    peers.set(peer, await peer.start(room));
-  }
-  const files = new Map<QuerySet, string>();
-  for (const set of sets) {
-    const file = join(directory, `${set.name}.questions`);
-    writeFileSync(file, `${set.lines(services).join('\n')}\n`);
-    files.set(set, file);
-  }
-  return { options, sets, peers, files, cluster };
-}
-
-function requireCommand(peer: Peer, room: Room): void {
-  const bundle = join(repository, 'dist', 'wasmdns.js');
-  const isThere = existsSync(peer.command(room)) && (peer.name !== 'wasmdns' || existsSync(bundle));
-  if (!isThere) throw new Error(`${peer.title} is not installed: ${peer.install}, or leave it out with --peers`);
 }
 
 /** Interleaved: each run of a set goes through all peers, starting with another one each time. */
@@ -131,15 +76,7 @@ const RUNS_WRITTEN_MIN = 3;
 async function main(): Promise<void> {
   const options = readOptions();
   const machine = describeMachine();
-  const directory = mkdtempSync(join(tmpdir(), 'wasmdns-bench-'));
-  const cleanup = new AsyncDisposableStack();
-  cleanup.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
-  cleanup.defer(stopAll);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void cleanup.disposeAsync().finally(() => process.exit(130)));
-  }
-  try {
-    const stage = await prepare(options, directory, cleanup);
+  await withStage(options, [], async (stage) => {
     const measurements = await measureAll(stage);
     const dnsperf = options.isShort ? new Map<string, number>() : await measureWithDnsperf(stage);
     const rows = summarise(
@@ -157,9 +94,7 @@ async function main(): Promise<void> {
     const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
     appendHistory(join(import.meta.dirname, 'history.csv'), measurements, machine);
     writeResults(join(import.meta.dirname, 'results.md'), rows, machine, command);
-  } finally {
-    await cleanup.disposeAsync();
-  }
+  });
 }
 
 await main().catch((error: unknown) => {

@@ -16,6 +16,8 @@ export interface Room {
   readonly serverCore: number;
   readonly loadCore: number;
   readonly services: number;
+  /** Put before wasmdns's own words (profiles). */
+  readonly nodeFlags: readonly string[];
   readonly upstreamPort: number;
   /** Empty when no peer needs the cluster. */
   readonly kubeconfig: string;

@@ -12,7 +12,8 @@ export const wasmdns: Peer = {
   async start(room) {
     const directory = directoryOf(room, 'wasmdns');
     const { file, port } = await writeCorefile(room, directory);
-    const words = [join(room.repository, 'dist', 'wasmdns.js'), '-conf', file, '--shards', '1'];
+    const bundle = join(room.repository, 'dist', 'wasmdns.js');
+    const words = [...room.nodeFlags, bundle, '-conf', file, '--shards', '1'];
     return launch({ peer: wasmdns, room, directory, port, words, core: room.serverCore, proof: CLUSTER_PROOF });
   },
 };

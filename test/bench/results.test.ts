@@ -60,7 +60,7 @@ test('the second table compares one server with all others', () => {
   assert.equal(ratiosTable(rows, 'bind'), '');
 });
 
-test('results.md keeps the part written by hand, and starts with a template', () => {
+test('results.md keeps the profiles, and starts with a template', () => {
   const first = renderResults(rows, machine, 'npm run bench', profilesPart(''));
   assert.ok(first.includes(PROFILES_HEAD) && first.includes('commit abc1234'));
   const edited = first.replace('| not taken yet |', '| clusterip |');
