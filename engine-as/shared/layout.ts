@@ -36,12 +36,11 @@ export const SHARDS_AT = 8192;
 
 // ------------------------------------------------------------------------------------------ shard area, relative
 //
-// One batch is at most BATCH messages. Receive slot i and send slot i have the same i; the send headers are filled
-// in answer order.
+// One batch is at most BATCH messages. Replies and their send headers stand in answer order, each reply on the next
+// 64-octet line behind the one before it.
 export const BATCH = 64;
 export const RECEIVE_BYTES = 512; // CoreDNS reads queries into 512 octets: a longer one is cut
 export const RECEIVE_STRIDE = 576;
-export const SEND_STRIDE = 4096;
 export const SEND_BYTES_MAX = 4096;
 export const MMSGHDR_STRIDE = 64; // sizeof(struct mmsghdr) on 64-bit Linux
 export const IOVEC_STRIDE = 16;
@@ -82,7 +81,7 @@ export const SEND_HEADERS = 12288;
 export const SEND_IOVECS = 16384;
 export const HANDOFFS = 17408; // HANDOFF_STRIDE x BATCH
 export const RECEIVE_SLOTS = 20480; // RECEIVE_STRIDE x BATCH = 36864
-export const SEND_SLOTS = 57344; // SEND_STRIDE x BATCH = 262144
+export const SEND_SLOTS = 57344; // SEND_BYTES_MAX x BATCH = 262144
 export const LOG_RECORDS = 319488; // LOG_STRIDE x LOG_MAX = 36864
 export const LARGE_IN = 360448; // 65536 + room: one message of a stream
 export const LARGE_OUT = 430080; // 65536 + room: one reply of any size

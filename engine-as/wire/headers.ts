@@ -24,8 +24,6 @@ import {
   RECEIVE_STRIDE,
   SEND_HEADERS,
   SEND_IOVECS,
-  SEND_SLOTS,
-  SEND_STRIDE,
   SOCKADDR_STRIDE,
 } from '../shared/layout';
 
@@ -62,8 +60,8 @@ export function armReceive(area: u32, count: u32): void {
   }
 }
 
-/** Send header `index` carries the reply in send slot `slot` back to whom receive slot `slot` came from. */
-export function queueSend(area: u32, index: u32, slot: u32, bytes: u32): void {
+/** Send header `index` carries the reply of `bytes` octets at `at` back to whom receive slot `slot` came from. */
+export function queueSend(area: u32, index: u32, slot: u32, at: u32, bytes: u32): void {
   const base = load<u64>(CONTROL_NATIVE_BASE);
   // Bounds: index <= slot < BATCH
   const receive = area + RECEIVE_HEADERS + slot * MMSGHDR_STRIDE;
@@ -74,6 +72,6 @@ export function queueSend(area: u32, index: u32, slot: u32, bytes: u32): void {
   store<u32>(send + MMSGHDR_NAMELEN, load<u32>(receive + MMSGHDR_NAMELEN));
   store<u64>(send + MMSGHDR_CONTROL, controlBytes ? load<u64>(receive + MMSGHDR_CONTROL) : 0);
   store<u64>(send + MMSGHDR_CONTROLLEN, controlBytes);
-  store<u64>(vector, base + area + SEND_SLOTS + slot * SEND_STRIDE);
+  store<u64>(vector, base + at);
   store<u64>(vector + 8, bytes);
 }

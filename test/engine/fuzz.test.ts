@@ -94,7 +94,16 @@ function checkReply(world: EngineWorld, octets: Uint8Array, index: number, isPar
   const at = Number(world.view.getBigUint64(vector, true));
   const bytes = Number(world.view.getBigUint64(vector + 8, true));
   assert.ok(bytes >= 12 && bytes <= layout.SEND_BYTES_MAX, `a reply of ${bytes} octets`);
-  const slot = (at - world.area - layout.SEND_SLOTS) / layout.SEND_STRIDE;
+  const first = world.area + layout.SEND_SLOTS;
+  assert.ok(at >= first && at + bytes <= first + layout.BATCH * layout.SEND_BYTES_MAX, 'outside of the send slots');
+  if (index > 0) {
+    const before = vector - layout.IOVEC_STRIDE;
+    const end = Number(world.view.getBigUint64(before, true)) + Number(world.view.getBigUint64(before + 8, true));
+    assert.ok(at >= end, 'overlaps the reply before it');
+  }
+  const header = world.area + layout.SEND_HEADERS + index * layout.MMSGHDR_STRIDE;
+  const name = Number(world.view.getBigUint64(header + layout.MMSGHDR_NAME, true));
+  const slot = (name - world.area - layout.RECEIVE_NAMES) / layout.SOCKADDR_STRIDE;
   assert.ok(Number.isInteger(slot) && slot >= 0 && slot < layout.BATCH);
   const question = world.area + layout.RECEIVE_SLOTS + slot * layout.RECEIVE_STRIDE;
   assert.equal(octets[at], octets[question]);

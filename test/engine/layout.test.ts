@@ -38,7 +38,7 @@ test('the regions of a shard area follow each other without overlap', () => {
     ['send iovecs', layout.SEND_IOVECS, layout.BATCH * layout.IOVEC_STRIDE],
     ['handoffs', layout.HANDOFFS, layout.BATCH * layout.HANDOFF_STRIDE],
     ['receive slots', layout.RECEIVE_SLOTS, layout.BATCH * layout.RECEIVE_STRIDE],
-    ['send slots', layout.SEND_SLOTS, layout.BATCH * layout.SEND_STRIDE],
+    ['send slots', layout.SEND_SLOTS, layout.BATCH * layout.SEND_BYTES_MAX],
     ['log records', layout.LOG_RECORDS, layout.LOG_MAX * layout.LOG_STRIDE],
     ['large in', layout.LARGE_IN, codes.MESSAGE_BYTES_MAX + 1],
     ['large out', layout.LARGE_OUT, codes.MESSAGE_BYTES_MAX + 1],
