@@ -6,12 +6,13 @@ import { cacheDrop, cacheStore } from './cache/insert';
 import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
 import { errorPlainBytes, writeError } from './answer/error';
 import { emitFresh, finishError, recordAnswer } from './answer/finish';
+import { answerHosts } from './answer/hosts';
 import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage } from './answer/image';
 import { KIND_OTHER_ERROR, kindOfAnswer } from './answer/kind';
 import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
 import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain';
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
-import { IMAGE_SCRATCH } from './shared/layout';
+import { IMAGE_SCRATCH, STEP_HOSTS, STEP_OP } from './shared/layout';
 import { skipName } from './wire/name';
 import { load16 } from './wire/octets';
 import { PARSED, area, parseQuery } from './wire/query';
@@ -71,7 +72,11 @@ export function failMessage(
 export function lookupRecords(at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, to: u32): u32 {
   if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return REFUSE;
   enterZone(zone);
-  const result = answerRecords(stepAt(index), to, MESSAGE_BYTES_MAX, false, true);
+  const step = stepAt(index);
+  const isHosts = load<u32>(step + STEP_OP) == STEP_HOSTS; // Bounds: compiled by the host
+  const result = isHosts
+    ? answerHosts(step, to, MESSAGE_BYTES_MAX)
+    : answerRecords(step, to, MESSAGE_BYTES_MAX, false, true);
   lookupBytes = result >= POSITIVE && result <= FAILURE ? replyBytes : 0;
   return result;
 }

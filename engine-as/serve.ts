@@ -9,14 +9,17 @@ import { cacheLookup, countCache, hitTtl } from './cache/lookup';
 import { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode } from './answer/emit';
 import { writeBadVersion, writeReject } from './answer/error';
 import { emitFresh, finishError, kindOfImage, recordAnswer, refuseUnrouted } from './answer/finish';
+import { answersPlainly, findHosts, writeHosts } from './answer/hosts';
 import { IMAGE_OK, imageFromMessage } from './answer/image';
 import { KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR, KIND_SERVER_ERROR, kindOfAnswer } from './answer/kind';
 import {
+  BROKEN,
   CHASE,
   DENIAL,
   FAILURE,
   FALL,
   REFUSE,
+  SILENT,
   TOO_LARGE,
   answerRecords,
   replyBytes,
@@ -75,6 +78,7 @@ import {
   STEP_CACHE,
   STEP_COUNT,
   STEP_END,
+  STEP_HOSTS,
   STEP_LOG,
   STEP_OP,
   STEP_PASS,
@@ -167,6 +171,7 @@ const NEXT: u32 = 0x100;
 /** A step that may end the question's way; NEXT = it does not. */
 function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (op == STEP_RECORDS) return runRecordsStep(step, zone, index, handoff);
+  if (op == STEP_HOSTS) return runHostsStep(step, zone, index, handoff);
   if (op == STEP_RELAY) {
     // Bounds: compiled by the host
     if (!isBelow(load<u32>(step + 8), load<u32>(step + 12), load<u32>(step + 20))) return NEXT;
@@ -232,6 +237,23 @@ function runStoredRecords(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (result == FALL) return NEXT;
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
   if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
+  if (imageFromMessage(whole, replyBytes, rotates, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
+  return answered(emitFresh(out, outMax, IN_BATCH));
+}
+
+/** Names of a hosts file: straight into the reply where that is what CoreDNS's packer makes of them. */
+function runHostsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
+  const found = findHosts(step);
+  if (found == FALL) return NEXT;
+  if (found == BROKEN) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
+  if (found == SILENT) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
+  if (answersPlainly() && !(cacheStep && mayBeStored())) {
+    if (writeHosts(step, out, outMax, rotates, false) == TOO_LARGE) return OUTCOME_LARGE;
+    recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);
+    return answered(replyBytes);
+  }
+  const whole = area + LARGE_OUT;
+  writeHosts(step, whole, MESSAGE_BYTES_MAX, false, true);
   if (imageFromMessage(whole, replyBytes, rotates, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
   return answered(emitFresh(out, outMax, IN_BATCH));
 }

@@ -30,7 +30,7 @@ import { beginNames } from '../wire/compress';
 import { skipName } from '../wire/name';
 import { load16, load32, store16 } from '../wire/octets';
 import { optionsAreSound } from '../wire/options';
-import { area, lowerAt, qclass, qnameBytes, qtype } from '../wire/query';
+import { area, lowerAt, qclass, qnameAt, qnameBytes, qtype } from '../wire/query';
 import { behindQuestion } from '../wire/reply';
 import { COPY_ROOM, copyRecord, recordFixed, recordPad, recordPlain } from './copy';
 import { classify } from './kind';
@@ -122,7 +122,7 @@ export function imageFromMessage(at: u32, bytes: u32, canonicalOrder: bool, keep
   written = 0;
   plain = tail - message;
   pads = 0;
-  beginNames(message, image + question);
+  beginNames(message, qnameAt);
   const isRotated = canonicalOrder && rcode == 0 && qtype != TYPE_AXFR && qtype != TYPE_IXFR;
   let out = tail;
   let first: u32 = 0;

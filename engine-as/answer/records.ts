@@ -56,6 +56,8 @@ export const FAILURE: u32 = 3; // SERVFAIL with SOA: the store is not synced
 export const REFUSE: u32 = 4; // zone transfers
 export const CHASE: u32 = 5; // an alias leaves the zone: the slow face
 export const TOO_LARGE: u32 = 6; // a reply buffer of 64 KiB is needed
+export const BROKEN: u32 = 7; // SERVFAIL without a word: plugin hosts does not know the name
+export const SILENT: u32 = 8; // a reply that CoreDNS cannot pack, and so does not send
 
 /** Length and rcode of the reply written last. */
 export let replyBytes: u32 = 0;
@@ -71,7 +73,7 @@ function setTtl(set: u32, step: u32): u32 {
   return positiveTtl(own == TTL_OF_STEP ? load<u32>(step + RECORDS_STEP_TTL) : own);
 }
 
-function positiveTtl(ttl: u32): u32 {
+export function positiveTtl(ttl: u32): u32 {
   if (!cacheStep) return ttl;
   const lowest = opcode() == OPCODE_NOTIFY ? TTL_OF_OTHERS : ttl;
   return clamp(lowest, load<u32>(cacheStep + CACHE_STEP_SUCCESS_MIN), load<u32>(cacheStep + CACHE_STEP_SUCCESS_MAX));
@@ -188,7 +190,7 @@ function denial(step: u32, keyBytes: u32, rcode: u32): u32 {
   return finishReply(DENIAL, rcode);
 }
 
-function finishReply(result: u32, rcode: u32): u32 {
+export function finishReply(result: u32, rcode: u32): u32 {
   if (needsLargeBuffer()) return TOO_LARGE;
   replyRcode = rcode;
   replyBytes = endReply(FLAG_AA, rcode);

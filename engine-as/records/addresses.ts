@@ -119,12 +119,17 @@ export function isReverseName(): bool {
   return (qnameBytes > 14 && endsInAddrArpa(end)) || (qnameBytes > 10 && endsIp6Arpa(end));
 }
 
+/** Labels left of the 32 nibbles that CoreDNS does not look at: it takes the nibbles in whole groups of four. */
+const LABELS_IGNORED_MAX: u32 = 3;
+
 /** Address of a whole reverse name in the question, written to `out`: 4, 16, or 0 (RFC 1035 §3.5, RFC 3596 §2.5). */
 export function reverseAddress(out: u32): u32 {
   const end = lowerAt + qnameBytes;
   if (qnameLabels == 6 && qnameBytes > 14 && endsInAddrArpa(end)) return reverseIpv4(out);
-  if (qnameLabels == 34 && qnameBytes == 74 && endsIp6Arpa(end)) return unmapped(reverseIpv6(out), out);
-  return 0;
+  if (qnameLabels - 34 > LABELS_IGNORED_MAX || qnameBytes < 74 || !endsIp6Arpa(end)) return 0;
+  let nibbles = lowerAt;
+  for (let i = qnameLabels; i > 34; i--) nibbles += <u32>load<u8>(nibbles) + 1; // Bounds: the name has 34 labels and more
+  return end - nibbles == 74 ? unmapped(reverseIpv6(nibbles, out), out) : 0;
 }
 
 function reverseIpv4(out: u32): u32 {
@@ -139,10 +144,10 @@ function reverseIpv4(out: u32): u32 {
   return 4;
 }
 
-function reverseIpv6(out: u32): u32 {
+function reverseIpv6(nibbles: u32, out: u32): u32 {
   memory.fill(out, 0, 16);
   for (let i: u32 = 0; i < 32; i++) {
-    const p = lowerAt + i * 2; // Bounds: 64 octets of one-octet labels stand before ip6.arpa
+    const p = nibbles + i * 2; // Bounds: 64 octets of one-octet labels stand before ip6.arpa
     if (load<u8>(p) != 1) return 0;
     const digit = hexValue(load<u8>(p + 1));
     if (digit > 15) return 0;

@@ -231,6 +231,7 @@ export const STEP_RELAY = 7; // +8 zone, +12 zone bytes, +16 except list
 export const STEP_WHOAMI = 8;
 export const STEP_SLOW = 9;
 export const STEP_PASS = 10; // a plugin that does nothing on the way (errors, health...)
+export const STEP_HOSTS = 11;
 
 // a zone list: u32 count, then {u32 name address, u32 bytes, u32 labels} each
 export const ZONE_LIST_STRIDE = 12;
@@ -265,6 +266,13 @@ export const RECORDS_STEP_FLAGS = 60;
 export const RECORDS_KUBERNETES = 1;
 export const RECORDS_PODS_INSECURE = 2;
 export const RECORDS_PODS_VERIFIED = 4;
+
+export const HOSTS_STEP_STORE = 8; // keys: whole lower-case names, `*` as first label for wildcards, reverse keys
+export const HOSTS_STEP_ZONES = 12; // zone list
+export const HOSTS_STEP_FALLTHROUGH = 16; // zone list
+export const HOSTS_STEP_TTL = 20;
+export const HOSTS_STEP_FLAGS = 24;
+export const HOSTS_FALLTHROUGH_UNSUPPORTED = 1;
 
 // -------------------------------------------------------------------------------------------------- records
 // Name table: open addressing, linear probing. Writer: main thread. Readers: every shard, without locks.

@@ -1,6 +1,6 @@
 // Name compression (RFC 1035 §4.1.4) of one message under construction. What has been written is kept as a tree: a
-// node is a literal label in the message, its parent the suffix behind it. Labels of the question, which stands at
-// offset 12, match in any letter case, so a reply shows the client's spelling; all others match exactly.
+// node is a literal label in the message, its parent the suffix behind it. Labels match letter by letter, as in
+// CoreDNS's library: a name that a plugin spells otherwise than the client (plugin hosts) keeps its spelling.
 //
 //   COMPRESS_SCRATCH
 //   0             8                    8192                 8448              8704
@@ -12,7 +12,7 @@
 
 import { HEADER_BYTES, LABELS_MAX } from '../shared/codes';
 import { COMPRESS_SCRATCH } from '../shared/layout';
-import { sameLower, sameOctets } from './name';
+import { sameOctets } from './name';
 import { store16 } from './octets';
 import { area } from './query';
 
@@ -35,10 +35,10 @@ let question: u32 = 0;
 let questionLabels: u32 = 0;
 
 /**
- * Begins a message at `message` whose question has the lower-case name at `lower`. The octets of the name itself are
- * read at `lower` only; the message must exist from its first answer RR on.
+ * Begins a message at `message` whose question has the name at `name`, in the client's spelling. The octets of the
+ * name itself are read there only; the message must exist from its first answer RR on.
  */
-export function beginNames(message: u32, lower: u32): void {
+export function beginNames(message: u32, name: u32): void {
   table = area + COMPRESS_SCRATCH;
   generation = load<u32>(table) + 1; // Bounds: the scratch is the shard's own
   if (generation == 0) {
@@ -47,8 +47,8 @@ export function beginNames(message: u32, lower: u32): void {
   }
   store<u32>(table, generation);
   base = message;
-  question = lower;
-  questionLabels = listLabels(lower, table + QUESTION_LABELS);
+  question = name;
+  questionLabels = listLabels(name, table + QUESTION_LABELS);
 }
 
 /** Writes the offsets of the labels of the name at `at` as u16 from `list` on; returns their number, at most 127. */
@@ -85,7 +85,7 @@ export function emitName(name: u32, out: u32, mayPoint: bool, remember: bool): u
   while (left > 0 && asked > 0) {
     const theirs: u32 = load<u16>(table + QUESTION_LABELS + (asked - 1) * 2);
     const ours = name + <u32>load<u16>(labels + (left - 1) * 2);
-    if (!sameLower(ours, question + theirs, <u32>load<u8>(ours) + 1)) break;
+    if (!sameOctets(ours, question + theirs, <u32>load<u8>(ours) + 1)) break;
     parent = HEADER_BYTES + theirs;
     left--;
     asked--;

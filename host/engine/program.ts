@@ -3,7 +3,15 @@
 
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeName } from '../dns/name.ts';
-import type { BlockProgram, CacheStep, LogRule, RecordsStep, RelayStep, ServerBlock } from '../plugin/contract.ts';
+import type {
+  BlockProgram,
+  CacheStep,
+  HostsStep,
+  LogRule,
+  RecordsStep,
+  RelayStep,
+  ServerBlock,
+} from '../plugin/contract.ts';
 import { MemoryExhausted, type Writer } from './records.ts';
 
 /** One step as the builder collects it: `fill` writes its parameters once addresses are known. */
@@ -105,6 +113,16 @@ export class BlockSteps implements BlockProgram {
 
   records(step: RecordsStep): void {
     this.#add(layout.STEP_RECORDS, (out, at) => fillRecords(out, at, step));
+  }
+
+  hosts(step: HostsStep): void {
+    this.#add(layout.STEP_HOSTS, (out, at) => {
+      out.u32(at + layout.HOSTS_STEP_STORE, step.address);
+      out.u32(at + layout.HOSTS_STEP_ZONES, out.zoneList(step.zones));
+      out.u32(at + layout.HOSTS_STEP_FALLTHROUGH, out.zoneList(step.fallthrough));
+      out.u32(at + layout.HOSTS_STEP_TTL, step.ttl);
+      out.u32(at + layout.HOSTS_STEP_FLAGS, step.fallthroughUnsupported ? layout.HOSTS_FALLTHROUGH_UNSUPPORTED : 0);
+    });
   }
 
   watchType(type: number, word: number): void {

@@ -346,6 +346,8 @@ export interface TcpUpstream {
 export interface EngineLookup {
   /** Runs only step `step` of the block's program that belongs to the calling plugin; undefined = go on with next(). */
   records(query: Query): Answer | 'miss' | 'chase' | 'servfail';
+  /** The same for a hosts step; `silent`: CoreDNS cannot pack the reply, and sends none. */
+  hosts(query: Query): Answer | 'miss' | 'silent';
   cacheGet(query: Query): Answer | undefined;
   /** Stores the answer if it may be stored, and returns it as the client is to see it (TTLs clamped). */
   cachePut(query: Query, answer: Answer): Answer;

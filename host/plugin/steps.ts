@@ -72,6 +72,8 @@ export interface BlockProgram {
   rotate(): void;
   cache(step: CacheStep): void;
   records(step: RecordsStep): void;
+  /** Names of hosts files (CoreDNS plugin hosts). */
+  hosts(step: HostsStep): void;
   /** Queries of this type go to the slow face at this step while words[word] is not 0 (plugin loop). */
   watchType(type: number, word: number): void;
   /** Octets go to Plugin.relay() (plugin forward). */
@@ -127,6 +129,22 @@ export interface RecordsStep {
   readonly fallthrough: readonly string[] | undefined;
   /** Kubernetes names: optional underscores in `_port._proto`, SOA never NXDOMAIN, reverse keys for PTR. */
   readonly kubernetes: boolean;
+}
+
+export interface HostsStep {
+  /**
+   * The store. Keys: whole lower-case names with the root label, wildcards with `*` as first label, and reverse keys
+   * (REVERSE_KEY of engine-as/shared/layout.ts, then the address). An owner has A and AAAA sets, a reverse key one of
+   * PTR, or none where CoreDNS cannot pack the reply and sends nothing.
+   */
+  readonly address: number;
+  /** Names outside go on to the next plugin, except for reverse look-ups. */
+  readonly zones: readonly string[];
+  readonly ttl: number;
+  /** Names below these go on to the next plugin when they are unknown; otherwise SERVFAIL. */
+  readonly fallthrough: readonly string[];
+  /** They also go on when another type than A, AAAA or PTR is asked for. */
+  readonly fallthroughUnsupported: boolean;
 }
 
 export interface RelayStep {

@@ -6,6 +6,7 @@ import { cache } from './cache/cache.ts';
 import { errors } from './errors/errors.ts';
 import { forward } from './forward/forward.ts';
 import { health } from './health/health.ts';
+import { hosts } from './hosts/hosts.ts';
 import { kubernetes } from './kubernetes/kubernetes.ts';
 import { loadbalance } from './loadbalance/loadbalance.ts';
 import { log } from './log/log.ts';
@@ -29,6 +30,7 @@ export const directives: readonly AnyDirective[] = [
   log,
   loadbalance,
   cache,
+  hosts,
   kubernetes,
   loop,
   forward,

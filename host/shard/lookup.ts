@@ -1,6 +1,6 @@
 // The engine's look-ups for a slow face that must agree with it: the one step of the calling plugin, nothing above it.
 
-import { RCODE_REFUSED } from '../../engine-as/shared/codes.ts';
+import { RCODE_REFUSED, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeMessage } from '../dns/message.ts';
 import type { Engine } from '../engine/load.ts';
@@ -15,6 +15,8 @@ import { composeAnswer } from './slow-path.ts';
 const FALL = 0;
 const FAILURE = 3;
 const REFUSE = 4;
+const BROKEN = 7;
+const SILENT = 8;
 /** A question and its reply must fit in the room of one message of a stream. */
 const ROOM_BYTES = layout.LARGE_OUT - layout.LARGE_IN;
 
@@ -37,15 +39,17 @@ export class StepLookup implements EngineLookup {
   }
 
   records(query: Query): Answer | 'miss' | 'chase' | 'servfail' {
-    const place = this.#place(query, layout.STEP_RECORDS);
-    if (place === undefined) return 'miss';
-    const { area, engine } = this.#parts;
-    const { zone, step, sockaddrAt } = place;
-    const bytes = this.#write(query);
-    const result = engine.runRecords(area.at, zone, step, area.at + layout.LARGE_IN, bytes, sockaddrAt, this.#outAt());
+    const result = this.#run(query, layout.STEP_RECORDS);
     if (result === FALL) return 'miss';
     if (result === REFUSE) return errorAnswer(RCODE_REFUSED, this.#plugin, '');
     return result <= FAILURE ? this.#answer() : 'chase';
+  }
+
+  hosts(query: Query): Answer | 'miss' | 'silent' {
+    const result = this.#run(query, layout.STEP_HOSTS);
+    if (result === FALL) return 'miss';
+    if (result === SILENT) return 'silent';
+    return result === BROKEN ? errorAnswer(RCODE_SERVFAIL, this.#plugin, '') : this.#answer();
   }
 
   cacheGet(query: Query): Answer | undefined {
@@ -72,6 +76,16 @@ export class StepLookup implements EngineLookup {
     const outAt = this.#outAt();
     const isSeen = engine.runCachePut(area.at, zone, step, messageAt, bytes, sockaddrAt, replyAt, reply.length, outAt);
     return isSeen === 1 ? { ...this.#answer(), from: answer.from } : answer;
+  }
+
+  /** Result of the plugin's step of this kind; FALL where it has none. */
+  #run(query: Query, op: number): number {
+    const place = this.#place(query, op);
+    if (place === undefined) return FALL;
+    const { area, engine } = this.#parts;
+    const bytes = this.#write(query);
+    const messageAt = area.at + layout.LARGE_IN;
+    return engine.runRecords(area.at, place.zone, place.step, messageAt, bytes, place.sockaddrAt, this.#outAt());
   }
 
   /** The step of the calling plugin in the program that the query came in under. */

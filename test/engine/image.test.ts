@@ -125,7 +125,7 @@ test('letter case: the question as asked, other names as received', () => {
   const [answers] = parseReply(emitted()).sections;
   assert.deepEqual(
     answers?.map((rr) => rr.name),
-    ['wWw.eXample.oRg.', 'Target.eXample.oRg.', 'tARGET.eXample.oRg.'],
+    ['www.EXAMPLE.org.', 'Target.example.ORG.', 'tARGET.example.org.'],
   );
   assert.deepEqual(answers?.[2]?.rdata, [{ name: 'other.NET.', pointer: true }]);
 });

@@ -77,6 +77,7 @@ export async function fillCorefile(template: string, ports: ServerPorts, options
     METRICS: ports.metrics,
     UPSTREAM: options.upstreamPort ?? 0,
     KUBECONFIG: options.kubeconfig ?? '',
+    FILES: join(repository, 'test/cases/files'),
     ...options.words,
   };
   if (template.includes('@CLOSED@')) words['CLOSED'] = await freePort();

@@ -250,7 +250,7 @@ type Records = (query: Query) => Answer | 'miss' | 'chase' | 'servfail';
 
 function plugin(records: Records, resolve: ShardServices['resolve'] = () => assert.fail('not to be resolved')) {
   const services: Partial<ShardServices> = {
-    lookup: { records, cacheGet: () => assert.fail(), cachePut: () => assert.fail() },
+    lookup: { records, hosts: () => assert.fail(), cacheGet: () => assert.fail(), cachePut: () => assert.fail() },
     resolve,
   };
   const config = configOf('kubernetes cluster.local');

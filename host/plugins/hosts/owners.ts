@@ -1,0 +1,109 @@
+// From tables to what the engine looks up: under each name everything that it answers. CoreDNS looks into the file,
+// then into the inline entries; in each of them, and for each family by itself, a wildcard counts where there is no
+// exact entry.
+
+import { REVERSE_KEY } from '../../../engine-as/shared/layout.ts';
+import { composeName, NameError, parentName, spelledText } from '../../dns/name.ts';
+import type { RecordSet } from '../../plugin/contract.ts';
+import type { HostsTable, Packed } from './hosts-file.ts';
+
+/** What one name answers. Strings, because there may be very many of them and they are compared. */
+export interface Owners {
+  /** Name or wildcard -> packed IPv4 addresses, then packed IPv6 addresses; see joined(). */
+  readonly names: Map<string, string>;
+  /** Packed address -> names, blanks between them. */
+  readonly reverse: Map<Packed, string>;
+}
+
+export function mergedOwners(sources: readonly HostsTable[]): Owners {
+  const names = new Map<string, string>();
+  const reverse = new Map<Packed, string>();
+  for (const table of sources) {
+    for (const name of namesOf(table)) {
+      const value = names.has(name) ? '' : ofName(sources, name);
+      if (value !== '') names.set(name, value);
+    }
+    for (const [address, list] of table.reverse) {
+      const known = reverse.get(address);
+      reverse.set(address, known === undefined ? list : `${known} ${list}`);
+    }
+  }
+  return { names, reverse };
+}
+
+function* namesOf(table: HostsTable): Iterable<string> {
+  yield* table.ipv4.keys();
+  yield* table.ipv6.keys();
+  yield* table.wildIpv4.keys();
+  yield* table.wildIpv6.keys();
+}
+
+function ofName(sources: readonly HostsTable[], name: string): string {
+  let ipv4 = '';
+  let ipv6 = '';
+  for (const table of sources) {
+    ipv4 += table.ipv4.get(name) ?? underWildcard(table.wildIpv4, name);
+    ipv6 += table.ipv6.get(name) ?? underWildcard(table.wildIpv6, name);
+  }
+  return joined(ipv4, ipv6);
+}
+
+function underWildcard(wild: ReadonlyMap<string, Packed>, name: string): Packed {
+  if (wild.size === 0) return '';
+  const parent = parentName(name);
+  // The only label of a name is never taken for a wildcard's.
+  return parent === undefined || parent === '.' ? '' : (wild.get(`*.${parent}`) ?? '');
+}
+
+/** Nothing but IPv4 addresses is by far the usual case. */
+function joined(ipv4: Packed, ipv6: Packed): string {
+  return ipv6 === '' ? ipv4 : `${ipv4}${SEAM}${ipv6}`;
+}
+/** No octet. */
+const SEAM = '\u0100';
+
+/** The RRsets of a value of Owners.names. */
+export function addressSets(value: string): RecordSet[] {
+  const seam = value.indexOf(SEAM);
+  const sets: RecordSet[] = [];
+  const ipv4 = unpacked(seam < 0 ? value : value.slice(0, seam), 4);
+  const ipv6 = seam < 0 ? [] : unpacked(value.slice(seam + 1), 16);
+  if (ipv4.length > 0) sets.push({ type: 'A', addresses: ipv4 });
+  if (ipv6.length > 0) sets.push({ type: 'AAAA', addresses: ipv6 });
+  return sets;
+}
+
+/** The RRset of a value of Owners.reverse; none if one of the names is no name: CoreDNS cannot pack such a reply. */
+export function nameSets(value: string): RecordSet[] {
+  try {
+    return [{ type: 'PTR', names: value.split(' ').map((name) => ({ wire: composeName(name), relative: false })) }];
+  } catch (error) {
+    if (error instanceof NameError) return [];
+    throw error;
+  }
+}
+
+/** Key of a name; undefined if no question can have it: what is spelt otherwise than CoreDNS prints questions. */
+export function nameKey(name: string): Uint8Array | undefined {
+  try {
+    const key = composeName(name);
+    return PLAIN.test(name) || spelledText(key) === name ? key : undefined;
+  } catch (error) {
+    if (error instanceof NameError) return undefined;
+    throw error;
+  }
+}
+const PLAIN = /^[a-z0-9._-]+$/;
+
+export function reverseKey(address: Packed): Uint8Array {
+  return Uint8Array.from([REVERSE_KEY, ...octetsOf(address)]);
+}
+
+function unpacked(addresses: Packed, bytes: number): Uint8Array[] {
+  const octets = octetsOf(addresses);
+  return Array.from({ length: octets.length / bytes }, (_, i) => octets.subarray(i * bytes, (i + 1) * bytes));
+}
+
+function octetsOf(packed: Packed): Uint8Array {
+  return Uint8Array.from(packed, (character) => character.charCodeAt(0));
+}
