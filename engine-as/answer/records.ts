@@ -26,6 +26,7 @@ import {
   NAME_SCRATCH,
   OWNER_FLAGS,
   RECORDS_KUBERNETES,
+  RECORDS_STEP_EXCEPT,
   RECORDS_STEP_FALLTHROUGH,
   RECORDS_STEP_FLAGS,
   RECORDS_STEP_SOA_TTL,
@@ -38,7 +39,7 @@ import {
   TTL_OF_STEP,
 } from '../shared/layout';
 import { reverseAddress } from '../records/addresses';
-import { MADE_UP, OWNER_NO_NODATA, OWNER_ZONE_CASE, findOwner, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
+import { MADE_UP, OWNER_HAS_TEXT_NODATA, OWNER_NO_NODATA, OWNER_ZONE_CASE, findOwner, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
 import { findSet, foundBlob, isEmptyOwner } from '../records/set';
 import { tableFind } from '../records/table';
 import { cacheStep } from '../program/chain';
@@ -97,7 +98,7 @@ function clamp(ttl: u32, least: u32, most: u32): u32 {
  */
 export function answerRecords(step: u32, out: u32, outMax: u32, rotate: bool, isWhole: bool): u32 {
   const zone = longestZone(load<u32>(step + RECORDS_STEP_ZONES));
-  if (!zone) return FALL;
+  if (!zone || longestZone(load<u32>(step + RECORDS_STEP_EXCEPT))) return FALL;
   const keyBytes = qnameBytes - load<u32>(zone + 4);
   if (qtype == TYPE_AXFR || qtype == TYPE_IXFR) return REFUSE;
   beginReply(out, outMax, isWhole);
@@ -134,8 +135,7 @@ function ownerOfQuestion(step: u32, keyBytes: u32): u32 {
 function hidesType(owner: u32, keyBytes: u32): bool {
   const flags: u32 = load<u16>(owner + OWNER_FLAGS); // Bounds: a live owner
   if (flags & OWNER_NO_NODATA) return !findSet(owner, qtype);
-  const isFixed = (flags & OWNER_ZONE_CASE) != 0 || isEmptyOwner(owner);
-  if (qtype == TYPE_TXT) return isFixed;
+  if (qtype == TYPE_TXT) return (flags & OWNER_ZONE_CASE) != 0 || (isEmptyOwner(owner) && !(flags & OWNER_HAS_TEXT_NODATA));
   return qtype == TYPE_PTR && keyBytes != 0 && (flags & OWNER_ZONE_CASE) != 0;
 }
 

@@ -7,10 +7,10 @@ import {
   NAME_SCRATCH,
   OWNER_KEY,
   OWNER_KEY_BYTES,
+  RECORDS_STEP_SERVICES,
   RECORDS_STEP_SOA_MNAME,
   RECORDS_STEP_SOA_RNAME,
   RECORDS_STEP_SOA_TIMERS,
-  RECORDS_STEP_STORE,
   SET_DATA,
   SET_RECORDS,
   SET_TARGETS,
@@ -232,7 +232,7 @@ export function writeSoa(section: u32, step: u32, keyBytes: u32, ttl: u32): void
   memory.copy(p + 2, load<u32>(step + RECORDS_STEP_SOA_RNAME), rnameBytes);
   p += 2 + rnameBytes;
   store16(p, zonePointer);
-  store32(p + 2, atomic.load<u32>(load<u32>(step + RECORDS_STEP_STORE) + STORE_SERIAL));
+  store32(p + 2, atomic.load<u32>(load<u32>(step + RECORDS_STEP_SERVICES) + STORE_SERIAL));
   for (let i: u32 = 0; i < 16; i += 4) store32(p + 6 + i, load<u32>(step + RECORDS_STEP_SOA_TIMERS + i));
   endRecord(section, rdataBytes);
 }

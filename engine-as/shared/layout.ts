@@ -266,6 +266,10 @@ export const RECORDS_STEP_FLAGS = 60;
 export const RECORDS_KUBERNETES = 1;
 export const RECORDS_PODS_INSECURE = 2;
 export const RECORDS_PODS_VERIFIED = 4;
+export const RECORDS_MULTICLUSTER = 8; // names of a cluster set: ENDPOINT.CLUSTER.SERVICE...
+export const RECORDS_ZONAL = 16; // names ZONE.pin|prefer._zone.SERVICE...
+export const RECORDS_STEP_SERVICES = 64; // store of the names below `svc`, and of the serial
+export const RECORDS_STEP_EXCEPT = 68; // zone list of what belongs to another step, 0 = none
 
 export const HOSTS_STEP_STORE = 8; // keys: whole lower-case names, `*` as first label for wildcards, reverse keys
 export const HOSTS_STEP_ZONES = 12; // zone list

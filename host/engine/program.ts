@@ -182,7 +182,18 @@ function fillRecords(out: Octets, at: number, step: RecordsStep): void {
   const pods = { disabled: 0, insecure: layout.RECORDS_PODS_INSECURE, verified: layout.RECORDS_PODS_VERIFIED }[
     step.pods
   ];
-  out.u32(at + layout.RECORDS_STEP_FLAGS, pods | (step.kubernetes ? layout.RECORDS_KUBERNETES : 0));
+  const imported = step.importedAddress;
+  out.u32(at + layout.RECORDS_STEP_SERVICES, imported ?? step.address);
+  if (step.except !== undefined) out.u32(at + layout.RECORDS_STEP_EXCEPT, out.zoneList(step.except));
+  const flags = [
+    step.kubernetes ? layout.RECORDS_KUBERNETES : 0,
+    imported === undefined ? 0 : layout.RECORDS_MULTICLUSTER,
+    step.zonal === true ? layout.RECORDS_ZONAL : 0,
+  ];
+  out.u32(
+    at + layout.RECORDS_STEP_FLAGS,
+    flags.reduce((all, flag) => all | flag, pods),
+  );
 }
 
 /** Labels put before the zone: a name without its root label. */

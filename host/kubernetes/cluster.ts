@@ -6,20 +6,43 @@ import type { RecordStore } from '../plugin/contract.ts';
 import { type Access, loadAccess, type PodEnvironment } from './access.ts';
 import type { Timing } from './backoff.ts';
 import { ApiClient, type RequestObserver } from './client.ts';
+import { ClientTable } from './clients.ts';
+import { type Requirement, selectorText, withLabel } from './label-selector.ts';
 import { ClusterModel, type Trigger } from './model.ts';
-import { ENDPOINT_SLICES, NAMESPACES, type Named, PODS, type Resource, SERVICES } from './objects/resources.ts';
+import { MulticlusterRecords } from './multicluster-records.ts';
+import { IMPORT_NAME } from './objects/metadata.ts';
+import {
+  endpointSlices,
+  NAMESPACES,
+  type Named,
+  PODS,
+  type Resource,
+  SERVICE_IMPORTS,
+  SERVICES,
+} from './objects/resources.ts';
 import { ClusterRecords, type RecordsOptions } from './records.ts';
 import { Reflector } from './reflector.ts';
-import { NamespaceSink, type ObjectSink, PodSink, ServiceSink, SliceSink } from './sinks.ts';
+import { movesSetSerial, NamespaceSink, type ObjectSink, PodSink, ServiceSink, SliceSink, TwoSinks } from './sinks.ts';
 
 export interface ClusterOptions {
   readonly access: Access;
   readonly pod: PodEnvironment;
   readonly records: Omit<RecordsOptions, 'wall'>;
+  readonly watch: WatchOptions;
   readonly log: Log;
   readonly clock: Clock;
   readonly timing: Timing;
   readonly observer: ClusterObserver;
+}
+
+/** What is watched, and what is kept of it. */
+export interface WatchOptions {
+  readonly labels: readonly Requirement[] | undefined;
+  readonly namespaceLabels: readonly Requirement[] | undefined;
+  readonly hasEndpoints: boolean;
+  readonly usesPodNames: boolean;
+  /** Who a client is will be asked for. */
+  readonly knowsClients: boolean;
 }
 
 export interface ClusterObserver extends RequestObserver {
@@ -30,8 +53,12 @@ export interface ClusterObserver extends RequestObserver {
 export class Cluster {
   readonly #options: ClusterOptions;
   readonly #store: RecordStore;
+  /** Names of the cluster set's services, where the directive has zones for them. */
+  readonly #importedStore: RecordStore | undefined;
   readonly #model = new ClusterModel();
+  readonly #imported = new ClusterModel(this.#model);
   readonly #records: ClusterRecords;
+  readonly #importedRecords: MulticlusterRecords | undefined;
   readonly #synced = Promise.withResolvers<void>();
   #reflectors: readonly { start(): void; stop(): Promise<void>; readonly isSynced: boolean }[] = [];
   #client: ApiClient | undefined;
@@ -39,11 +66,17 @@ export class Cluster {
   #isSynced: boolean = false;
   #isStopped: boolean = false;
 
-  /** The store stays empty but for the names that every cluster has until start(); stop() gives it back. */
-  constructor(store: RecordStore, options: ClusterOptions) {
+  /** The stores stay empty but for the names that every cluster has until start(); stop() gives them back. */
+  constructor(store: RecordStore, importedStore: RecordStore | undefined, options: ClusterOptions) {
     this.#options = options;
     this.#store = store;
-    this.#records = new ClusterRecords(this.#model, store, { ...options.records, wall: () => options.clock.wall() });
+    this.#importedStore = importedStore;
+    const records = { ...options.records, wall: () => options.clock.wall() };
+    if (options.watch.knowsClients) this.#model.clients = new ClientTable();
+    this.#records = new ClusterRecords(this.#model, store, records);
+    if (importedStore !== undefined) {
+      this.#importedRecords = new MulticlusterRecords(this.#imported, importedStore, records);
+    }
   }
 
   get isSynced(): boolean {
@@ -59,6 +92,10 @@ export class Cluster {
     return this.#store.address;
   }
 
+  get importedAddress(): number | undefined {
+    return this.#importedStore?.address;
+  }
+
   /** Begins to watch; later calls change nothing. Rejects with a UserError if the configuration cannot be used. */
   start(): Promise<void> {
     this.#starting ??= this.#start();
@@ -70,22 +107,52 @@ export class Cluster {
     await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
     this.#client?.close();
     this.#store.release();
+    this.#importedStore?.release();
   }
 
   async #start(): Promise<void> {
-    const { access, pod, observer, timing, records } = this.#options;
+    const { access, pod, observer, timing } = this.#options;
     const config = await loadAccess(access, pod);
     if (this.#isStopped) return;
     this.#client = new ApiClient(config, observer, timing.headersMs);
-    const model = this.#model;
-    // Namespaces first: they are few, and a service is only answered when its namespace is known.
-    this.#reflectors = [
-      this.#reflector(NAMESPACES, new NamespaceSink(model)),
-      this.#reflector(SERVICES, new ServiceSink(model)),
-      this.#reflector(ENDPOINT_SLICES, new SliceSink(model)),
-      ...(records.pods === 'verified' ? [this.#reflector(PODS, new PodSink(model))] : []),
-    ];
+    this.#reflectors = [...this.#clusterReflectors(), ...this.#importReflectors()];
     for (const reflector of this.#reflectors) reflector.start();
+  }
+
+  #clusterReflectors() {
+    const { watch, records } = this.#options;
+    const model = this.#model;
+    const shape = { usesPodNames: watch.usesPodNames, keepsZones: records.isZonal, isImported: false };
+    const pods = { ...PODS, keepsLabels: watch.knowsClients };
+    const namespaces = new NamespaceSink(model);
+    const isAlone = this.#importedStore === undefined;
+    // Namespaces first: they are few, and a service is only answered when its namespace is known.
+    return [
+      this.#reflector(
+        selected(NAMESPACES, watch.namespaceLabels),
+        isAlone ? namespaces : new TwoSinks(namespaces, new NamespaceSink(this.#imported)),
+      ),
+      this.#reflector(selected(SERVICES, watch.labels), new ServiceSink(model)),
+      ...(watch.hasEndpoints
+        ? [this.#reflector(selected(endpointSlices(shape), watch.labels), new SliceSink(model))]
+        : []),
+      ...(records.pods === 'verified' ? [this.#reflector(selected(pods, watch.labels), new PodSink(model))] : []),
+    ];
+  }
+
+  /** Imports are selected by the labels of namespaces, as in CoreDNS. */
+  #importReflectors() {
+    if (this.#importedStore === undefined) return [];
+    const { watch } = this.#options;
+    const slices = endpointSlices({ usesPodNames: watch.usesPodNames, keepsZones: false, isImported: true });
+    const labels = withLabel(watch.labels ?? [], IMPORT_NAME);
+    return [
+      this.#reflector(
+        selected(SERVICE_IMPORTS, watch.namespaceLabels),
+        new ServiceSink(this.#imported, movesSetSerial),
+      ),
+      this.#reflector(selected(slices, labels), new SliceSink(this.#imported)),
+    ];
   }
 
   #reflector<T extends Named>(resource: Resource<T>, sink: ObjectSink<T>): Reflector<T> {
@@ -95,21 +162,28 @@ export class Cluster {
 
   #publish(): void {
     if (this.#isStopped) return;
+    this.#importedRecords?.flush();
     this.#records.flush();
     for (const trigger of this.#model.triggers.splice(0)) this.#observe(trigger);
+    for (const trigger of this.#imported.triggers.splice(0)) this.#observe(trigger);
     if (!this.#isSynced && this.#reflectors.every((reflector) => reflector.isSynced)) {
       this.#isSynced = true;
       this.#store.setSynced(true);
+      this.#importedStore?.setSynced(true);
       this.#synced.resolve();
     }
   }
 
   /** A slice whose service is not known (yet) is not timed, as in CoreDNS. */
-  #observe({ service, triggerTime }: Trigger): void {
-    const known = service.service;
+  #observe({ namespace, service, triggerTime }: Trigger): void {
+    const known = this.#model.namespaces.get(namespace)?.services.get(service)?.service;
     const startedAt = Date.parse(triggerTime);
     if (known === undefined || Number.isNaN(startedAt)) return;
     const kind = known.kind === 'headless' ? 'headless_with_selector' : 'cluster_ip';
     this.#options.observer.programmed(kind, (this.#options.clock.wall() - startedAt) / 1000);
   }
+}
+
+function selected<T extends Named>(resource: Resource<T>, labels: readonly Requirement[] | undefined): Resource<T> {
+  return labels === undefined ? resource : { ...resource, labelSelector: selectorText(labels) };
 }

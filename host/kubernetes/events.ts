@@ -59,7 +59,7 @@ export function parseJsonEvent<T extends Named>(line: string, resource: Resource
   const object = field(event, 'object');
   const type = text(event, 'type');
   if (type === 'ERROR') return { type: 'error', status: statusOfJson(object) };
-  const metadata = metadataOfJson(object);
+  const metadata = metadataOfJson(object, resource.keepsLabels);
   return eventOf(type, metadata, () => resource.ofJson(object, metadata));
 }
 
@@ -96,7 +96,7 @@ function readEventObject<T extends Named>(
   let event: WatchEvent<T> | undefined;
   if (type === 'ERROR') event = { type: 'error', status: readStatus(reader) };
   else {
-    const metadata = emptyMetadata();
+    const metadata = emptyMetadata(resource.keepsLabels);
     const object = resource.read(reader, metadata, () => readMetadata(reader, metadata));
     event = eventOf(type, metadata, () => object);
   }
@@ -153,7 +153,7 @@ function parseProtobufPage<T extends Named>(octets: Buffer, resource: Resource<T
   const outer = enterEnvelope(reader);
   while (reader.next()) {
     if (reader.is(2)) {
-      const metadata = emptyMetadata();
+      const metadata = emptyMetadata(resource.keepsLabels);
       const end = reader.enter();
       objects.push(resource.read(reader, metadata, () => readMetadata(reader, metadata)));
       reader.leave(end);
@@ -173,7 +173,7 @@ function parseProtobufPage<T extends Named>(octets: Buffer, resource: Resource<T
 
 function parseJsonPage<T extends Named>(octets: Buffer, resource: Resource<T>): Page<T> {
   const page = parseJson(octets.toString('utf8'));
-  const objects = list(page, 'items').map((item) => resource.ofJson(item, metadataOfJson(item)));
+  const objects = list(page, 'items').map((item) => resource.ofJson(item, metadataOfJson(item, resource.keepsLabels)));
   const metadata = field(page, 'metadata');
   return checkedPage({ objects, version: text(metadata, 'resourceVersion'), next: text(metadata, 'continue') });
 }

@@ -9,6 +9,7 @@
 // is two references.
 
 import { AddressIndex } from './address-index.ts';
+import type { ClientTable } from './clients.ts';
 import type { EndpointSlice } from './objects/endpoint-slice.ts';
 import type { Ports } from './objects/ports.ts';
 import type { Service } from './objects/service.ts';
@@ -58,13 +59,16 @@ export interface SliceEntry {
   readonly family: number;
   readonly addresses: string;
   readonly hostnames: string;
+  readonly zones: string;
+  readonly cluster: string;
   readonly ports: Ports;
   round: number;
 }
 
 /** A slice whose change is to be timed: from `triggerTime` (RFC 3339) until it is published. */
 export interface Trigger {
-  readonly service: ServiceEntry;
+  readonly namespace: string;
+  readonly service: string;
   readonly triggerTime: string;
 }
 
@@ -78,6 +82,24 @@ export class ClusterModel {
   triggers: Trigger[] = [];
   /** Something that the DNS shows has changed: the SOA serial must move. */
   isSerialStale: boolean = false;
+  /** Pods by address, if anybody asks who a client is. */
+  clients: ClientTable | undefined;
+  readonly #home: ClusterModel;
+
+  /** @param home of a cluster set's model: that of the cluster, whose serial moves with what is added and removed. */
+  constructor(home?: ClusterModel) {
+    this.#home = home ?? this;
+  }
+
+  /** An object has been added or removed. CoreDNS counts that for the cluster's zones, whatever the object is. */
+  noteExistence(): void {
+    this.#home.isSerialStale = true;
+  }
+
+  /** An object has changed in a way that CoreDNS counts. */
+  noteChange(): void {
+    this.isSerialStale = true;
+  }
 
   namespace(name: string): NamespaceEntry {
     const known = this.namespaces.get(name);
@@ -165,8 +187,8 @@ function isEmpty(pods: PodTable): boolean {
 
 /** The entry of a decoded slice. */
 export function sliceEntry(slice: EndpointSlice, service: ServiceEntry, number: number, round: number): SliceEntry {
-  const { name, family, addresses, hostnames, ports } = slice;
-  return { kind: 'slice', name, service, number, family, addresses, hostnames, ports, round };
+  const { name, family, addresses, hostnames, zones, cluster, ports } = slice;
+  return { kind: 'slice', name, service, number, family, addresses, hostnames, zones, cluster, ports, round };
 }
 
 const NO_SLICES: readonly SliceEntry[] = [];

@@ -1,80 +1,51 @@
 // What one service and its slices are in the DNS: a pure function from objects to owners (CoreDNS plugin kubernetes;
 // Kubernetes DNS-Based Service Discovery 1.1.0). Names read from the right: `svc`, namespace, service, and left of it
-// one label for an endpoint or two for a port and its protocol.
+// one label for an endpoint, two for a port and its protocol (in a cluster set also for an endpoint and its cluster), or
+// `TOPOLOGY-ZONE.pin|prefer._zone`.
 
 import { NAME_BYTES_MAX } from '../../engine-as/shared/codes.ts';
-import { dashedLabel, packAddress } from './addresses.ts';
-import { ownerKey } from './names.ts';
-import type { EndpointSlice } from './objects/endpoint-slice.ts';
-import { PORT_NONE, type Port } from './objects/ports.ts';
+import { OWNER_ALL_SCTP, OWNER_ALL_TCP, OWNER_ALL_UDP } from '../plugin/contract.ts';
+import { packAddress } from './addresses.ts';
+import { addressAt, Collector, type Owner, type SliceRecords } from './collector.ts';
+import { EndpointNames } from './endpoint-names.ts';
+import { ownerKey, portKey } from './names.ts';
+import type { Port } from './objects/ports.ts';
 import type { Service } from './objects/service.ts';
+import { collectZones } from './zonal-names.ts';
 
-/** All RRsets of one owner. */
-export interface Owner {
-  readonly key: string;
-  /** Packed addresses, each once. */
-  readonly v4: string;
-  readonly v6: string;
-  readonly srv: ServiceRecords | undefined;
-  /** Target of the CNAME, as the object spells it; '' for none. */
-  readonly alias: string;
+/** Which names a directive's services have. */
+export interface NameShape {
+  /** Longer keys are left out: with the zone they would exceed 255 octets. */
+  readonly keyBytesMax: number;
+  /** Services of a cluster set. */
+  readonly isMulticluster: boolean;
+  readonly isZonal: boolean;
+  readonly ignoresEmptyServices: boolean;
 }
-
-/** The records of an SRV RRset; all have one weight. */
-export interface ServiceRecords {
-  readonly weight: number;
-  readonly ports: readonly number[];
-  /** Key of each record's target, '' for the owner itself. */
-  readonly targets: readonly string[];
-}
-
-type SliceAddresses = Pick<EndpointSlice, 'family' | 'addresses' | 'hostnames'>;
-type SliceRecords = SliceAddresses & Pick<EndpointSlice, 'ports'>;
 
 /**
  * Owners of a service, targets before the owners whose SRV records name them. Empty if it is unknown: a headless
  * service without a ready endpoint.
- * @param keyBytesMax longer keys are left out: with the zone they would exceed 255 octets.
  */
-export function serviceOwners(service: Service, slices: readonly SliceRecords[], keyBytesMax: number): Owner[] {
+export function serviceOwners(service: Service, slices: readonly SliceRecords[], shape: NameShape): Owner[] {
   const base = ownerKey(service.name, service.namespace, 'svc');
-  if (base === undefined || base.length > keyBytesMax) return [];
+  if (base === undefined || base.length > shape.keyBytesMax) return [];
   if (service.kind === 'external-name') return aliasOwners(service, base);
-  const names = new EndpointNames(base, keyBytesMax);
-  const bare = new Collector(base);
-  const ports = new Map<string, Collector>();
-  for (const slice of service.kind === 'headless' ? slices : []) collectHeadless(slice, names, bare, ports);
-  if (service.kind === 'cluster-ip') collectClusterIps(service, base, bare, ports);
+  if (service.kind === 'cluster-ip' && shape.ignoresEmptyServices && slices.every(isEmpty)) return [];
+  const names = new EndpointNames(base, shape.keyBytesMax);
+  const entries = new ServiceEntries(base, shape);
+  for (const slice of service.kind === 'headless' ? slices : []) collectHeadless(slice, names, entries);
+  if (service.kind === 'cluster-ip') collectClusterIps(service, base, entries);
+  const zones = shape.isZonal && service.kind === 'headless' ? collectZones(slices, names, base) : [];
   const endpoints = collectEndpoints(slices, names);
-  const all = [...endpoints.values(), bare, ...ports.values()];
-  return all.filter((owner) => owner.entries > 0 && owner.key.length <= keyBytesMax).map((owner) => owner.owner());
+  const all = [...endpoints.values(), ...entries.collectors(), ...zones];
+  return all
+    .filter(({ entries: count, flags, key }) => (count > 0 || flags !== 0) && key.length <= shape.keyBytesMax)
+    .map((owner) => owner.owner());
 }
 
-/** Label of each endpoint: its hostname, or its address with dashes. */
-export function endpointLabels(slice: SliceAddresses): string[] {
-  const hostnames = slice.hostnames === '' ? [] : slice.hostnames.split('\n');
-  const labels: string[] = [];
-  for (let i = 0; i * slice.family < slice.addresses.length; i++) {
-    labels.push(hostnames[i] || dashedLabel(addressAt(slice, i)));
-  }
-  return labels;
-}
-
-export function addressAt(slice: SliceAddresses, i: number): string {
-  return slice.addresses.slice(i * slice.family, (i + 1) * slice.family);
-}
-
-export function isSameOwner(a: Owner, b: Owner): boolean {
-  return a.v4 === b.v4 && a.v6 === b.v6 && a.alias === b.alias && isSameRecords(a.srv, b.srv);
-}
-
-function isSameRecords(a: ServiceRecords | undefined, b: ServiceRecords | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.weight === b.weight && isSameList(a.ports, b.ports) && isSameList(a.targets, b.targets);
-}
-
-function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
+function isEmpty(slice: SliceRecords): boolean {
+  return slice.addresses === '';
 }
 
 /** An external name that is an address is no name: the service is unknown. */
@@ -82,36 +53,98 @@ function aliasOwners(service: Service, base: string): Owner[] {
   const target = service.externalName;
   const isName = ownerKey(...target.replace(/\.$/, '').split('.')) !== undefined && packAddress(target) === '';
   if (!isName || target.length >= NAME_BYTES_MAX) return [];
-  return [{ key: base, v4: '', v6: '', srv: undefined, alias: target }];
+  return [{ key: base, v4: '', v6: '', srv: undefined, alias: target, flags: 0 }];
 }
 
-function collectClusterIps(service: Service, base: string, bare: Collector, ports: Map<string, Collector>): void {
-  const v4 = cut(service.v4, 4);
-  const v6 = cut(service.v6, 16);
-  for (const port of service.ports.list) {
-    const named = portOwner(port, base, ports);
-    for (const address of [...v4, ...v6]) {
-      bare.add(address, port.port, '');
-      named?.add(address, port.port, base);
+const PROTOCOL_FLAGS: Readonly<Record<string, number>> = {
+  tcp: OWNER_ALL_TCP,
+  udp: OWNER_ALL_UDP,
+  sctp: OWNER_ALL_SCTP,
+};
+
+/**
+ * The entries of a service's own name and of its ports. A question may leave out the port or the protocol by an empty
+ * `_`. Where that means the name itself, or one port, the engine finds it; what it does not find has an owner here:
+ * several protocols, or several ports of one name.
+ */
+class ServiceEntries {
+  readonly #base: string;
+  readonly #prefix: string;
+  readonly #bare: Collector;
+  readonly #ports = new Map<string, Collector>();
+  readonly #added: { readonly port: Port; readonly address: string; readonly target: string | undefined }[] = [];
+  #protocols = '';
+  #isMixed = false;
+
+  constructor(base: string, shape: NameShape) {
+    this.#base = base;
+    // Of a cluster set: without it a port and its protocol would look like an endpoint and its cluster.
+    this.#prefix = shape.isMulticluster ? '\0' : '';
+    this.#bare = new Collector(base);
+  }
+
+  /** `target` undefined: see Collector.add(). */
+  add(port: Port, address: string, target: string | undefined, bareTarget: string | undefined = target): void {
+    this.#bare.add(address, port.port, bareTarget);
+    this.#note(port);
+    this.#added.push({ port, address, target });
+    if (port.name !== '' && port.protocol !== '') {
+      this.#collector(portKey(port.name, port.protocol))?.add(address, port.port, target);
     }
-    // A service whose addresses are not given out yet exists all the same.
-    if (v4.length + v6.length === 0) bare.entries++;
+  }
+
+  /** The name exists without an address. */
+  exist(port: Port): void {
+    const named = port.name === '' || port.protocol === '' ? undefined : portKey(port.name, port.protocol);
+    for (const owner of [this.#bare, this.#collector(named)]) if (owner !== undefined) owner.entries++;
+  }
+
+  collectors(): Collector[] {
+    if (this.#isMixed) this.#collectAny();
+    else this.#bare.flags = PROTOCOL_FLAGS[this.#protocols] ?? 0;
+    return [this.#bare, ...this.#ports.values()];
+  }
+
+  #note({ protocol }: Port): void {
+    if (this.#added.length === 0) this.#protocols = protocol;
+    else if (this.#protocols !== protocol) this.#isMixed = true;
+  }
+
+  #collectAny(): void {
+    const protocols = new Map<string, Set<string>>();
+    for (const { port } of this.#added) {
+      protocols.set(port.name, (protocols.get(port.name) ?? new Set()).add(port.protocol));
+    }
+    for (const { port, address, target } of this.#added) {
+      if (port.protocol !== '') this.#collector(portKey('', port.protocol))?.add(address, port.port, target);
+      if (port.name !== '' && (protocols.get(port.name)!.size > 1 || port.protocol === '')) {
+        this.#collector(portKey(port.name, ''))?.add(address, port.port, target);
+      }
+    }
+  }
+
+  /** Undefined for what is no label: no question can ask for it. */
+  #collector(key: string | undefined): Collector | undefined {
+    if (key === undefined) return undefined;
+    const collector = this.#ports.get(key) ?? new Collector(this.#prefix + key + this.#base);
+    this.#ports.set(key, collector);
+    return collector;
   }
 }
 
-function collectHeadless(
-  slice: SliceRecords,
-  names: EndpointNames,
-  bare: Collector,
-  ports: Map<string, Collector>,
-): void {
-  const owners = slice.ports.list.map((port) => portOwner(port, bare.key, ports));
+function collectClusterIps(service: Service, base: string, entries: ServiceEntries): void {
+  const addresses = [...cut(service.v4, 4), ...cut(service.v6, 16)];
+  for (const port of service.ports.list) {
+    for (const address of addresses) entries.add(port, address, base, '');
+    // A service whose addresses are not given out yet exists all the same.
+    if (addresses.length === 0) entries.exist(port);
+  }
+}
+
+function collectHeadless(slice: SliceRecords, names: EndpointNames, entries: ServiceEntries): void {
   for (const [i, target] of names.keys(slice).entries()) {
     const address = addressAt(slice, i);
-    for (const [p, port] of slice.ports.list.entries()) {
-      bare.add(address, port.port, target);
-      owners[p]?.add(address, port.port, target);
-    }
+    for (const port of slice.ports.list) entries.add(port, address, target);
   }
 }
 
@@ -128,94 +161,8 @@ function collectEndpoints(slices: readonly SliceRecords[], names: EndpointNames)
   return endpoints;
 }
 
-/** The owner of a named port. A port without a name or protocol has none: no question can ask for it. */
-function portOwner(port: Port, base: string, ports: Map<string, Collector>): Collector | undefined {
-  const key = ownerKey(port.name, port.protocol);
-  if (key === undefined) return undefined;
-  const owner = ports.get(key) ?? new Collector(key + base);
-  ports.set(key, owner);
-  return owner;
-}
-
 function cut(packed: string, family: number): string[] {
   const addresses: string[] = [];
   for (let at = 0; at < packed.length; at += family) addresses.push(packed.slice(at, at + family));
   return addresses;
-}
-
-/** Keys of a slice's endpoints, made once for each slice; undefined where a label or the name is too long. */
-class EndpointNames {
-  readonly #made = new Map<SliceRecords, readonly (string | undefined)[]>();
-  readonly #base: string;
-  readonly #keyBytesMax: number;
-
-  constructor(base: string, keyBytesMax: number) {
-    this.#base = base;
-    this.#keyBytesMax = keyBytesMax;
-  }
-
-  keys(slice: SliceRecords): readonly (string | undefined)[] {
-    const known = this.#made.get(slice);
-    if (known !== undefined) return known;
-    const keys = endpointLabels(slice).map((label) => {
-      const key = ownerKey(label);
-      return key === undefined || key.length + this.#base.length > this.#keyBytesMax ? undefined : key + this.#base;
-    });
-    this.#made.set(slice, keys);
-    return keys;
-  }
-}
-
-/** Gathers what CoreDNS calls the services of an answer: one entry for each address and port. */
-class Collector {
-  readonly key: string;
-  /** Counted before repetitions are dropped: the weight is shared among all of them. */
-  entries = 0;
-  readonly #addresses = new Distinct();
-  readonly #records = new Distinct();
-  readonly #ports: number[] = [];
-  readonly #targets: string[] = [];
-
-  constructor(key: string) {
-    this.key = key;
-  }
-
-  /** `target` undefined: the endpoint has no name, so no SRV record can lead to it. */
-  add(address: string, port: number, target: string | undefined): void {
-    this.entries++;
-    this.#addresses.add(address);
-    if (port === PORT_NONE || target === undefined || !this.#records.add(`${port} ${target}`)) return;
-    this.#ports.push(port);
-    this.#targets.push(target);
-  }
-
-  owner(): Owner {
-    const addresses = this.#addresses.values;
-    const weight = Math.max(1, Math.floor((100 / (100 * this.entries)) * 100));
-    const ports = this.#ports;
-    return {
-      key: this.key,
-      v4: addresses.filter((address) => address.length === 4).join(''),
-      v6: addresses.filter((address) => address.length === 16).join(''),
-      srv: ports.length === 0 ? undefined : { weight, ports, targets: this.#targets },
-      alias: '',
-    };
-  }
-}
-
-/** Below this many values a search is faster than a Set, and takes a tenth of its memory: most owners have one address. */
-const SEARCH_MAX = 8;
-
-class Distinct {
-  readonly values: string[] = [];
-  #set: Set<string> | undefined;
-
-  /** False if the value is there already. */
-  add(value: string): boolean {
-    if (this.#set?.has(value) ?? this.values.includes(value)) return false;
-    this.values.push(value);
-    if (this.#set !== undefined) this.#set.add(value);
-    else if (this.values.length > SEARCH_MAX) this.#set = new Set(this.values);
-    return true;
-  }
 }

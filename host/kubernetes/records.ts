@@ -1,24 +1,17 @@
-// Publishes the cluster model into a record store. A flush looks only at what has changed since the last one, and
-// writes only owners that differ: its cost follows the services that changed, not the cluster.
+// Publishes the cluster model into a record store. A flush looks only at what has changed since the last one.
 //
 // Order within a flush: endpoints before the SRV records that name them, everything before what it replaces is
 // removed. So a reader never meets a record whose target is gone.
 
 import { NAME_BYTES_MAX } from '../../engine-as/shared/codes.ts';
-import {
-  OWNER_NO_NODATA,
-  OWNER_ZONE_CASE,
-  type RecordName,
-  type RecordSet,
-  type RecordStore,
-} from '../plugin/contract.ts';
-import { addressOctets, podLabel, splitAddresses } from './addresses.ts';
+import { OWNER_NO_NODATA, OWNER_ZONE_CASE, type RecordSet, type RecordStore } from '../plugin/contract.ts';
+import { podLabel } from './addresses.ts';
 import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
 import { NS_DNS, nameServers } from './name-servers.ts';
-import { keyOctets, ownerKey, reverseKey, wireOf } from './names.ts';
-import type { Service } from './objects/service.ts';
-import { isSameOwner, type Owner, type ServiceRecords, serviceOwners } from './owners.ts';
+import { clientKey, glueKey, keyOctets, ownerKey, reverseKey, wireOf } from './names.ts';
+import type { NameShape } from './owners.ts';
 import { reverseTargets } from './reverse-names.ts';
+import { absoluteName, addressSets, ServiceRecords } from './service-records.ts';
 
 export interface RecordsOptions {
   /** Zones of the directive, lower-case and fully qualified. */
@@ -26,6 +19,10 @@ export interface RecordsOptions {
   /** The zone that PTR records lead into: the first that is not a reverse zone. */
   readonly primaryZone: string;
   readonly pods: 'disabled' | 'insecure' | 'verified';
+  /** Names of the namespaces that are answered for; empty = all. */
+  readonly namespaces: readonly string[];
+  readonly isZonal: boolean;
+  readonly ignoresEmptyServices: boolean;
   /** Packed addresses of this process, for the NS records. */
   readonly localAddresses: readonly string[];
   /** Unix time in milliseconds. */
@@ -37,23 +34,36 @@ const SCHEMA_VERSION = '1.1.0';
 const SCHEMA_TTL_SECONDS = 28800;
 const APEX = '';
 
+/** Longest key that makes a name with every one of the zones. */
+export function keyBytesMax(zones: readonly string[]): number {
+  return NAME_BYTES_MAX - 1 - Math.max(...zones.map((zone) => wireOf(zone).length));
+}
+
+export function shapeOf(options: RecordsOptions, isMulticluster: boolean): NameShape {
+  const { zones, ignoresEmptyServices } = options;
+  const isZonal = options.isZonal && !isMulticluster;
+  return { keyBytesMax: keyBytesMax(zones), isMulticluster, isZonal, ignoresEmptyServices };
+}
+
 export class ClusterRecords {
   readonly #model: ClusterModel;
   readonly #store: RecordStore;
   readonly #options: RecordsOptions;
+  readonly #services: ServiceRecords;
   /** Wire form of the primary zone without its root label. */
   readonly #primaryWire: string;
   readonly #keyBytesMax: number;
   readonly #local: ReadonlySet<string>;
-  readonly #gone: string[] = [];
   #nameServerServices: ReadonlySet<ServiceEntry> = new Set();
+  #glue: readonly string[] = [];
 
   constructor(model: ClusterModel, store: RecordStore, options: RecordsOptions) {
     this.#model = model;
     this.#store = store;
     this.#options = options;
+    this.#services = new ServiceRecords(model, store, shapeOf(options, false), options.namespaces);
     this.#primaryWire = wireOf(options.primaryZone);
-    this.#keyBytesMax = NAME_BYTES_MAX - 1 - Math.max(...options.zones.map((zone) => wireOf(zone).length));
+    this.#keyBytesMax = keyBytesMax(options.zones);
     this.#local = new Set(options.localAddresses);
     this.#putFixed();
   }
@@ -65,13 +75,14 @@ export class ClusterRecords {
     for (const namespace of namespaces) this.#publishNamespace(namespace);
     const services = [...model.changedServices];
     let areNameServersStale = services.some((service) => this.#nameServerServices.has(service));
-    for (const service of services) this.#publishService(service);
+    for (const service of services) this.#services.publishService(service);
     for (const address of model.changedAddresses) {
       this.#publishReverse(address);
       areNameServersStale ||= this.#local.has(address);
     }
     if (areNameServersStale) this.#publishNameServers();
-    for (const key of this.#gone.splice(0)) this.#store.remove(keyOctets(key));
+    this.#publishClients();
+    this.#services.removeGone();
     if (model.isSerialStale) this.#store.setSerial(Math.floor(this.#options.wall() / 1000));
     model.isSerialStale = false;
     model.changedNamespaces.clear();
@@ -83,32 +94,36 @@ export class ClusterRecords {
 
   /** The names that every cluster has. */
   #putFixed(): void {
-    this.#put(ownerKey('svc')!, []);
-    this.#put(ownerKey('pod')!, []);
+    this.#services.put(ownerKey('svc')!, []);
+    this.#services.put(ownerKey('pod')!, []);
     const version = Buffer.from(SCHEMA_VERSION, 'latin1');
     const rdata = new Uint8Array([version.length, ...version]);
     const text: RecordSet = { type: 'TXT', rdata: [rdata], ttl: SCHEMA_TTL_SECONDS };
-    this.#put(ownerKey('dns-version')!, [text], OWNER_NO_NODATA);
+    this.#services.put(ownerKey('dns-version')!, [text], OWNER_NO_NODATA);
     this.#publishNameServers();
   }
 
   #publishNamespace(namespace: NamespaceEntry): void {
-    if (namespace.isKnown !== namespace.isPublished) {
-      this.#publishNamespaceNames(namespace);
-      namespace.isPublished = namespace.isKnown;
-      for (const service of namespace.services.values()) this.#model.changedServices.add(service);
+    const branches = this.#options.pods === 'disabled' ? ['svc'] : ['svc', 'pod'];
+    if (this.#services.publishNamespace(namespace, branches)) {
       for (const address of namespace.pods?.counts.keys() ?? []) namespace.pods?.changed.add(address);
+      if (this.#options.namespaces.length > 0) this.#touchAddresses(namespace);
     }
     if (namespace.pods !== undefined && namespace.pods.changed.size > 0) this.#publishPods(namespace);
   }
 
-  #publishNamespaceNames(namespace: NamespaceEntry): void {
-    for (const branch of this.#options.pods === 'disabled' ? ['svc'] : ['svc', 'pod']) {
-      const key = ownerKey(namespace.name, branch);
-      if (key === undefined || key.length > this.#keyBytesMax) continue;
-      if (namespace.isKnown) this.#put(key, []);
-      else this.#gone.push(key);
+  /** PTR records of the namespace depend on whether it is shown: only where some are not. */
+  #touchAddresses(namespace: NamespaceEntry): void {
+    const touch = (packed: string, family: number) => {
+      for (let at = 0; at < packed.length; at += family) {
+        this.#model.changedAddresses.add(packed.slice(at, at + family));
+      }
+    };
+    for (const { service } of namespace.services.values()) {
+      touch(service?.v4 ?? '', 4);
+      touch(service?.v6 ?? '', 16);
     }
+    for (const slice of namespace.slices.values()) touch(slice.addresses, slice.family);
   }
 
   #publishPods(namespace: NamespaceEntry): void {
@@ -116,88 +131,61 @@ export class ClusterRecords {
     for (const address of pods.changed) {
       const key = ownerKey(podLabel(address), namespace.name, 'pod');
       if (key === undefined || key.length > this.#keyBytesMax) continue;
-      const isShown = namespace.isKnown && pods.counts.has(address);
-      if (isShown)
-        this.#put(key, addressSets(address.length === 4 ? address : '', address.length === 16 ? address : ''));
-      else if (this.#store.find(keyOctets(key)) !== 0) this.#gone.push(key);
+      const isShown = namespace.isPublished && pods.counts.has(address);
+      const [v4, v6] = address.length === 4 ? [address, ''] : ['', address];
+      if (isShown) this.#services.put(key, addressSets(v4, v6));
+      else this.#services.drop(key);
     }
     pods.changed.clear();
   }
 
-  #publishService(entry: ServiceEntry): void {
-    const isShown = entry.namespace.isKnown;
-    const service = isShown ? entry.service : undefined;
-    const slices = isShown ? entry.slices : [];
-    const before = new Map(this.#owners(entry.publishedService, entry.publishedSlices).map((o) => [o.key, o]));
-    for (const owner of this.#owners(service, slices)) {
-      const old = before.get(owner.key);
-      before.delete(owner.key);
-      if (old === undefined || !isSameOwner(old, owner)) this.#put(owner.key, this.#sets(owner));
-    }
-    this.#gone.push(...before.keys());
-    entry.publishedService = service;
-    entry.publishedSlices = slices;
-  }
-
-  #owners(service: Service | undefined, slices: ServiceEntry['slices']): Owner[] {
-    return service === undefined ? [] : serviceOwners(service, slices, this.#keyBytesMax);
-  }
-
-  #sets(owner: Owner): RecordSet[] {
-    const sets = addressSets(owner.v4, owner.v6);
-    if (owner.srv !== undefined) sets.push(this.#serviceSet(owner.srv));
-    // Absolute: whether the target lies in the zone is the question's matter, a directive may have several.
-    if (owner.alias !== '') sets.push({ type: 'CNAME', names: [absoluteName(wireOf(owner.alias))] });
-    return sets;
-  }
-
-  #serviceSet({ weight, ports, targets }: ServiceRecords): RecordSet {
-    const records = ports.map((port, i) => {
-      const target = targets[i]!;
-      return { priority: 0, weight, port, target: target === '' ? 0 : this.#store.find(keyOctets(target)) };
-    });
-    return { type: 'SRV', records };
-  }
-
   #publishReverse(address: string): void {
     const key = reverseKey(address);
-    const names = reverseTargets(this.#model, address)
+    const isShown = (namespace: NamespaceEntry) =>
+      this.#options.namespaces.length === 0 || this.#services.isExposed(namespace);
+    const names = reverseTargets(this.#model, address, isShown)
       .filter((target) => target.length + this.#primaryWire.length < NAME_BYTES_MAX)
       .map((target) => absoluteName(target + this.#primaryWire));
-    if (names.length > 0) this.#put(key, [{ type: 'PTR', names }]);
-    else if (this.#store.find(keyOctets(key)) !== 0) this.#gone.push(key);
+    if (names.length > 0) this.#services.put(key, [{ type: 'PTR', names }]);
+    else this.#services.drop(key);
   }
 
+  /** NS records show their addresses from owners of their own: CoreDNS tells one as often as it finds it. */
   #publishNameServers(): void {
-    const { keys, addresses, services } = nameServers(this.#model, this.#options.localAddresses);
+    const { names, services } = nameServers(this.#model, this.#options.localAddresses);
     this.#nameServerServices = services;
-    const v4 = addresses.filter((address) => address.length === 4).join('');
-    const v6 = addresses.filter((address) => address.length === 16).join('');
-    this.#put(NS_DNS, addressSets(v4, v6), OWNER_ZONE_CASE);
-    const names = keys
-      .filter((key) => key.length <= this.#keyBytesMax)
-      .map((key) => ({ wire: keyOctets(key), relative: true, target: this.#targetOf(key) }));
-    this.#put(APEX, names.length > 0 ? [{ type: 'NS', names }] : [], OWNER_ZONE_CASE);
+    const shown = [...names].filter(([key]) => key.length <= this.#keyBytesMax);
+    const records = shown.map(([key, addresses]) => {
+      const target = this.#services.put(glueKey(key), familySets(addresses));
+      return { wire: keyOctets(key), relative: true, target };
+    });
+    this.#services.put(NS_DNS, familySets([...new Set([...names.values()].flat())]), OWNER_ZONE_CASE);
+    this.#services.put(APEX, records.length > 0 ? [{ type: 'NS', names: records }] : [], OWNER_ZONE_CASE);
+    const glue = shown.map(([key]) => glueKey(key));
+    for (const key of this.#glue) if (!glue.includes(key)) this.#services.gone.push(key);
+    this.#glue = glue;
   }
 
-  /** An owner that is about to be removed is no target any more. */
-  #targetOf(key: string): number {
-    return this.#gone.includes(key) ? 0 : this.#store.find(keyOctets(key));
-  }
-
-  #put(key: string, sets: readonly RecordSet[], flags = 0): void {
-    this.#store.put(keyOctets(key), sets, flags);
+  /** TXT of a client: its namespace, its name, and its labels, each a key and a value. */
+  #publishClients(): void {
+    const { clients } = this.#model;
+    for (const address of clients?.changed ?? []) {
+      const client = clients!.at(address);
+      const key = clientKey(address);
+      if (client === undefined) {
+        this.#services.drop(key);
+        continue;
+      }
+      const texts = [client.namespace, client.name, ...[...client.labels].flat()];
+      const rdata = texts.map((text) => new Uint8Array(Buffer.from(text)));
+      this.#services.put(key, [{ type: 'TXT', rdata }]);
+    }
+    clients?.changed.clear();
   }
 }
 
-function absoluteName(wire: string): RecordName {
-  return { wire: keyOctets(`${wire}\0`), relative: false };
-}
-
-function addressSets(v4: string, v6: string): RecordSet[] {
-  const sets: RecordSet[] = [];
-  if (v4.length === 4) sets.push({ type: 'A', addresses: [addressOctets(v4)] });
-  else if (v4 !== '') sets.push({ type: 'A', addresses: splitAddresses(v4, 4) });
-  if (v6 !== '') sets.push({ type: 'AAAA', addresses: splitAddresses(v6, 16) });
-  return sets;
+function familySets(addresses: readonly string[]): RecordSet[] {
+  const v4 = addresses.filter((address) => address.length === 4).join('');
+  const v6 = addresses.filter((address) => address.length === 16).join('');
+  return addressSets(v4, v6);
 }

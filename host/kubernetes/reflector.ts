@@ -162,9 +162,8 @@ export class Reflector<T extends Named> {
 
   async #page(next: string): Promise<Page<T> | Ending> {
     const { client, resource } = this.#options;
-    const query = [resource.selector, `limit=${PAGE_OBJECTS}`, next && `continue=${encodeURIComponent(next)}`];
     const startedAt = performance.now();
-    const target = `${resource.path}?${query.filter((part) => part !== '').join('&')}`;
+    const target = targetOf(resource, { continue: next, limit: String(PAGE_OBJECTS) });
     const response = await client.open(target, ACCEPT_LIST, this.#stopping.signal);
     if (response.statusCode !== 200) return this.#refusal(response);
     const octets = await this.#body(response, MESSAGE_BYTES_MAX);
@@ -182,12 +181,16 @@ export class Reflector<T extends Named> {
     const { resource, timing } = this.#options;
     const [min, max] = WATCH_SECONDS;
     const seconds = Math.round(min + timing.random() * (max - min));
-    const start =
+    const start: Record<string, string> =
       this.#version === undefined
-        ? 'resourceVersionMatch=NotOlderThan&sendInitialEvents=true'
-        : `resourceVersion=${encodeURIComponent(this.#version)}`;
-    const query = [resource.selector, 'allowWatchBookmarks=true', start, `timeoutSeconds=${seconds}`, 'watch=true'];
-    return `${resource.path}?${query.filter((part) => part !== '').join('&')}`;
+        ? { resourceVersionMatch: 'NotOlderThan', sendInitialEvents: 'true' }
+        : { resourceVersion: this.#version };
+    return targetOf(resource, {
+      allowWatchBookmarks: 'true',
+      ...start,
+      timeoutSeconds: String(seconds),
+      watch: 'true',
+    });
   }
 
   async #refusal(response: IncomingMessage): Promise<Ending> {
@@ -238,6 +241,15 @@ export class Reflector<T extends Named> {
       log.error(`${head}: ${client.host}: ${ending.text}`);
     }
   }
+}
+
+/** Path and query, the words in the order of the alphabet; empty ones are left out. */
+function targetOf(resource: Resource<Named>, words: Readonly<Record<string, string>>): string {
+  const { fieldSelector, labelSelector } = resource;
+  const all = Object.entries({ ...words, fieldSelector, labelSelector }).filter(([, value]) => value !== '');
+  const query = new URLSearchParams(all);
+  query.sort();
+  return `${resource.path}?${query}`;
 }
 
 /** A server that does not know WatchList may also answer it with a plain watch, whose first load never ends. */

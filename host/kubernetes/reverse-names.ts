@@ -1,13 +1,23 @@
 // The names that PTR records of an address lead to, relative to the zone. A cluster IP wins over endpoints; whether
 // the namespace or the service of an endpoint exists plays no role (CoreDNS plugin kubernetes).
 
-import { dashedLabel, includesAddress } from './addresses.ts';
-import type { ClusterModel, ServiceEntry, SliceEntry } from './model.ts';
+import { includesAddress } from './addresses.ts';
+import { endpointLabel } from './endpoint-names.ts';
+import type { ClusterModel, NamespaceEntry, ServiceEntry, SliceEntry } from './model.ts';
 import { ownerKey } from './names.ts';
 
-/** Keys in name order; empty if nobody has the address. */
-export function reverseTargets(model: ClusterModel, address: string): string[] {
-  const holders = [...model.addresses.candidates(address)];
+/**
+ * Keys in name order; empty if nobody has the address.
+ * @param isShown whether the objects of a namespace count.
+ */
+export function reverseTargets(
+  model: ClusterModel,
+  address: string,
+  isShown: (namespace: NamespaceEntry) => boolean,
+): string[] {
+  const holders = [...model.addresses.candidates(address)].filter((holder) =>
+    isShown(holder.kind === 'slice' ? holder.service.namespace : holder.namespace),
+  );
   const services = holders
     .filter((holder) => isServiceWith(holder, address))
     .map((entry) => ownerKey(entry.name, entry.namespace.name, 'svc'))
@@ -34,7 +44,7 @@ function endpointKeys(slice: SliceEntry, address: string): string[] {
   const keys: string[] = [];
   for (let at = slice.addresses.indexOf(address); at >= 0; at = slice.addresses.indexOf(address, at + 1)) {
     if (at % slice.family !== 0) continue;
-    const label = lineAt(slice.hostnames, at / slice.family) || dashedLabel(address);
+    const label = endpointLabel(lineAt(slice.hostnames, at / slice.family), () => address);
     const key = ownerKey(label, slice.service.name, slice.service.namespace.name, 'svc');
     if (key !== undefined) keys.push(key);
   }

@@ -2,6 +2,8 @@
 // framed by begin() and end(): what it did not show is gone. Nothing is kept twice for that; every entry remembers the
 // round of the list that saw it last.
 
+import { addressAt } from './collector.ts';
+import { endpointLabels } from './endpoint-names.ts';
 import {
   type ClusterModel,
   type NamespaceEntry,
@@ -11,11 +13,10 @@ import {
   type SliceEntry,
   sliceEntry,
 } from './model.ts';
-import type { EndpointSlice } from './objects/endpoint-slice.ts';
+import { type EndpointSlice, POD_NAME } from './objects/endpoint-slice.ts';
 import type { Namespace } from './objects/namespace.ts';
 import type { Pod } from './objects/pod.ts';
 import type { Service } from './objects/service.ts';
-import { addressAt, endpointLabels } from './owners.ts';
 
 export interface ObjectSink<T> {
   /** A whole list follows; it may break off, and another begin() then starts again. */
@@ -62,12 +63,46 @@ export class NamespaceSink implements ObjectSink<Namespace> {
   }
 }
 
+/** Hands everything to two sinks. */
+export class TwoSinks<T> implements ObjectSink<T> {
+  readonly #first: ObjectSink<T>;
+  readonly #second: ObjectSink<T>;
+
+  constructor(first: ObjectSink<T>, second: ObjectSink<T>) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  begin(): void {
+    this.#first.begin();
+    this.#second.begin();
+  }
+
+  put(object: T): void {
+    this.#first.put(object);
+    this.#second.put(object);
+  }
+
+  remove(object: T): void {
+    this.#first.remove(object);
+    this.#second.remove(object);
+  }
+
+  end(): void {
+    this.#first.end();
+    this.#second.end();
+  }
+}
+
 export class ServiceSink implements ObjectSink<Service> {
   readonly #model: ClusterModel;
+  readonly #moves: (before: Service, after: Service) => boolean;
   #round = 0;
 
-  constructor(model: ClusterModel) {
+  /** @param moves whether a change of a service moves the serial. */
+  constructor(model: ClusterModel, moves: (before: Service, after: Service) => boolean = movesSerial) {
     this.#model = model;
+    this.#moves = moves;
   }
 
   begin(): void {
@@ -100,9 +135,10 @@ export class ServiceSink implements ObjectSink<Service> {
     for (const address of before) model.addresses.remove(address, entry.number);
     for (const address of after) model.addresses.add(address, entry.number);
     for (const address of [...before, ...after]) model.changedAddresses.add(address);
+    if (entry.service === undefined || service === undefined) model.noteExistence();
+    else if (this.#moves(entry.service, service)) model.noteChange();
     entry.service = service;
     model.changedServices.add(entry);
-    model.isSerialStale = true;
   }
 }
 
@@ -118,16 +154,14 @@ export class SliceSink implements ObjectSink<EndpointSlice> {
     this.#round++;
   }
 
-  /** A slice that belongs to no service has no name in the DNS. */
+  /** A slice that belongs to no service has no name in the DNS, and counts all the same. */
   put(object: EndpointSlice): void {
-    if (object.service === '') {
-      this.remove(object);
-      return;
-    }
     const namespace = this.#model.namespace(object.namespace);
     const before = namespace.slices.get(object.name);
     const service = this.#model.service(namespace, object.service);
-    if (object.triggerTime !== '') this.#model.triggers.push({ service, triggerTime: object.triggerTime });
+    const { triggerTime, triggerService } = object;
+    if (triggerTime !== '')
+      this.#model.triggers.push({ namespace: namespace.name, service: triggerService, triggerTime });
     if (before !== undefined && isSameSlice(before, object)) {
       before.round = this.#round;
       return;
@@ -167,7 +201,8 @@ export class SliceSink implements ObjectSink<EndpointSlice> {
       for (const address of changedNames(before, after)) changedAddresses.add(address);
     }
     this.#model.replaceSlice(before, after);
-    this.#model.isSerialStale = true;
+    if (before === undefined || after === undefined) this.#model.noteExistence();
+    else if (!isSameContent(before, after)) this.#model.noteChange();
   }
 }
 
@@ -203,13 +238,16 @@ export class PodSink implements ObjectSink<Pod> {
       return;
     }
     pods.addresses.set(object.name, object.address);
+    this.#model.clients?.put(object);
     if (before === object.address) return;
     if (before !== undefined) this.#count(namespace, pods, before, -1);
     this.#count(namespace, pods, object.address, 1);
-    this.#model.isSerialStale = true;
+    this.#model.noteExistence();
   }
 
   remove(object: Pod): void {
+    // Counts even if it was ending when it was first seen.
+    this.#model.noteExistence();
     const namespace = this.#model.namespaces.get(object.namespace);
     if (namespace !== undefined) this.#remove(namespace, object.name);
   }
@@ -226,8 +264,9 @@ export class PodSink implements ObjectSink<Pod> {
     if (pods === undefined || before === undefined) return;
     pods.addresses.delete(name);
     pods.unseen.delete(name);
+    this.#model.clients?.remove(namespace.name, name);
     this.#count(namespace, pods, before, -1);
-    this.#model.isSerialStale = true;
+    this.#model.noteExistence();
     this.#model.changedNamespaces.add(namespace);
   }
 
@@ -286,12 +325,43 @@ function isSameService(a: Service, b: Service): boolean {
   );
 }
 
+/** What CoreDNS counts: neither the cluster's addresses nor the type, as a secondary would wish. */
+function movesSerial(a: Service, b: Service): boolean {
+  return a.ports.key !== b.ports.key || a.externalName !== b.externalName;
+}
+
+/** The same for a service import. */
+export function movesSetSerial(a: Service, b: Service): boolean {
+  return a.ports.key !== b.ports.key || a.kind !== b.kind;
+}
+
 function isSameSlice(a: SliceEntry, b: EndpointSlice): boolean {
   return (
     a.service.name === b.service &&
     a.family === b.family &&
     a.addresses === b.addresses &&
     a.hostnames === b.hostnames &&
+    a.zones === b.zones &&
+    a.cluster === b.cluster &&
     a.ports.key === b.ports.key
   );
+}
+
+/** Neither the service that a slice belongs to nor the names of its pods count for the serial. */
+function isSameContent(a: SliceEntry, b: SliceEntry): boolean {
+  const isSameNames = a.hostnames === b.hostnames || withoutPods(a.hostnames) === withoutPods(b.hostnames);
+  return (
+    isSameNames &&
+    a.addresses === b.addresses &&
+    a.zones === b.zones &&
+    a.cluster === b.cluster &&
+    a.ports.key === b.ports.key
+  );
+}
+
+const POD_NAMES = new RegExp(`${POD_NAME}[^\\n]*`, 'g');
+
+function withoutPods(hostnames: string): string {
+  const names = hostnames.replaceAll(POD_NAMES, '');
+  return /[^\n]/.test(names) ? names : '';
 }

@@ -31,6 +31,12 @@ export type OwnerHandle = number;
 export const OWNER_ZONE_CASE = 1;
 /** Flag of put(): a type the owner lacks is NXDOMAIN instead of NODATA (dns-version in plugin kubernetes). */
 export const OWNER_NO_NODATA = 2;
+/** Flag of put(): TXT is NODATA although the owner has no RRset; other empty owners of plugin kubernetes deny it. */
+export const OWNER_HAS_TEXT_NODATA = 4;
+/** Flags of put(): all ports of the service have this protocol, so that a question may leave the port out (`_._tcp`). */
+export const OWNER_ALL_TCP = 16;
+export const OWNER_ALL_UDP = 32;
+export const OWNER_ALL_SCTP = 64;
 
 export type RecordSet =
   | { readonly type: 'A' /** 4 octets each */; readonly addresses: readonly Uint8Array[]; readonly ttl?: number }
@@ -129,6 +135,12 @@ export interface RecordsStep {
   readonly fallthrough: readonly string[] | undefined;
   /** Kubernetes names: optional underscores in `_port._proto`, SOA never NXDOMAIN, reverse keys for PTR. */
   readonly kubernetes: boolean;
+  /** Zones below `zones` that are not this step's. */
+  readonly except?: readonly string[];
+  /** Kubernetes names of a cluster set: the store of the names below `svc`; its serial is the zones'. */
+  readonly importedAddress?: number;
+  /** Kubernetes names `ZONE.pin|prefer._zone.SERVICE.NAMESPACE.svc`. */
+  readonly zonal?: boolean;
 }
 
 export interface HostsStep {

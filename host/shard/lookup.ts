@@ -26,6 +26,13 @@ export interface LookupParts {
   readonly exchanges: ExchangeTable;
 }
 
+/** Where a step of a plugin stands. */
+interface Place {
+  readonly zone: number;
+  readonly step: number;
+  readonly sockaddrAt: number;
+}
+
 export class StepLookup implements EngineLookup {
   readonly #parts: LookupParts;
   readonly #plugin: string;
@@ -39,7 +46,15 @@ export class StepLookup implements EngineLookup {
   }
 
   records(query: Query): Answer | 'miss' | 'chase' | 'servfail' {
-    const result = this.#run(query, layout.STEP_RECORDS);
+    for (const place of this.#places(query, layout.STEP_RECORDS)) {
+      const found = this.#records(query, place);
+      if (found !== 'miss') return found;
+    }
+    return 'miss';
+  }
+
+  #records(query: Query, place: Place): Answer | 'miss' | 'chase' | 'servfail' {
+    const result = this.#runAt(query, place);
     if (result === FALL) return 'miss';
     if (result === REFUSE) return errorAnswer(RCODE_REFUSED, this.#plugin, '');
     return result <= FAILURE ? this.#answer() : 'chase';
@@ -81,15 +96,22 @@ export class StepLookup implements EngineLookup {
   /** Result of the plugin's step of this kind; FALL where it has none. */
   #run(query: Query, op: number): number {
     const place = this.#place(query, op);
-    if (place === undefined) return FALL;
-    const { area, engine } = this.#parts;
-    const bytes = this.#write(query);
-    const messageAt = area.at + layout.LARGE_IN;
-    return engine.runRecords(area.at, place.zone, place.step, messageAt, bytes, place.sockaddrAt, this.#outAt());
+    return place === undefined ? FALL : this.#runAt(query, place);
   }
 
-  /** The step of the calling plugin in the program that the query came in under. */
-  #place(query: Query, op: number): { zone: number; step: number; sockaddrAt: number } | undefined {
+  #runAt(query: Query, { zone, step, sockaddrAt }: Place): number {
+    const { area, engine } = this.#parts;
+    const bytes = this.#write(query);
+    return engine.runRecords(area.at, zone, step, area.at + layout.LARGE_IN, bytes, sockaddrAt, this.#outAt());
+  }
+
+  /** The first step of the calling plugin in the program that the query came in under. */
+  #place(query: Query, op: number): Place | undefined {
+    return this.#places(query, op).next().value ?? undefined;
+  }
+
+  /** All of them: a plugin may have several of one kind. */
+  *#places(query: Query, op: number): Generator<Place, undefined> {
     const { area, exchanges } = this.#parts;
     if (!exchanges.isOpen(query.handle)) return undefined;
     const zone = exchanges.zoneEntry(query.handle);
@@ -99,7 +121,7 @@ export class StepLookup implements EngineLookup {
       const at = block + layout.BLOCK_STEPS + step * layout.STEP_STRIDE;
       const isOwn = area.words[(at + layout.STEP_PLUGIN) >>> 2] === this.#link;
       if (!isOwn || area.words[(at + layout.STEP_OP) >>> 2] !== op) continue;
-      return { zone, step, sockaddrAt: exchanges.at(query.handle) + layout.EXCHANGE_SOCKADDR };
+      yield { zone, step, sockaddrAt: exchanges.at(query.handle) + layout.EXCHANGE_SOCKADDR };
     }
     return undefined;
   }

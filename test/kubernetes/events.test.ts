@@ -12,11 +12,12 @@ import {
 } from '../../host/kubernetes/events.ts';
 import { eventSource } from '../../host/kubernetes/framing.ts';
 import {
-  ENDPOINT_SLICES,
+  endpointSlices,
   NAMESPACES,
   type Named,
   PODS,
   type Resource,
+  SERVICE_IMPORTS,
   SERVICES,
 } from '../../host/kubernetes/objects/resources.ts';
 import { ProtocolError } from '../../host/kubernetes/protobuf.ts';
@@ -36,6 +37,8 @@ import {
   serviceArbitrary,
   sliceArbitrary,
 } from './objects.ts';
+
+const SLICES = endpointSlices({ usesPodNames: false, keepsZones: false, isImported: false });
 
 function agree<T extends Named, A>(
   resource: Resource<T>,
@@ -63,8 +66,20 @@ function agree<T extends Named, A>(
 }
 
 test('services are the same from protobuf and from JSON', () => agree(SERVICES, serviceArbitrary, encodeService));
-test('slices are the same from protobuf and from JSON', () => agree(ENDPOINT_SLICES, sliceArbitrary, encodeSlice));
-test('pods are the same from protobuf and from JSON', () => agree(PODS, podArbitrary, encodePod));
+test('slices are the same from protobuf and from JSON', () => {
+  for (const [usesPodNames, keepsZones, isImported] of [
+    [false, false, false],
+    [true, false, false],
+    [false, true, false],
+    [true, true, true],
+  ] as const) {
+    agree(endpointSlices({ usesPodNames, keepsZones, isImported }), sliceArbitrary, encodeSlice);
+  }
+});
+test('pods are the same from protobuf and from JSON', () => {
+  agree(PODS, podArbitrary, encodePod);
+  agree({ ...PODS, keepsLabels: true }, podArbitrary, encodePod);
+});
 test('namespaces are the same from protobuf and from JSON', () =>
   agree(NAMESPACES, namespaceArbitrary, encodeNamespace));
 
@@ -84,18 +99,61 @@ test('a slice is reduced to its ready endpoints', () => {
       { addresses: ['not an address'], conditions: {} },
     ],
   };
-  const event = parseJsonEvent(JSON.stringify({ type: 'ADDED', object }), ENDPOINT_SLICES);
+  const event = parseJsonEvent(JSON.stringify({ type: 'ADDED', object }), SLICES);
   assert.equal(event?.type, 'put');
   assert.deepEqual(event.object, {
     namespace: 'n',
     name: 's',
     service: 'web',
+    cluster: '',
     family: 4,
     addresses: '\x0a\0\0\x01\x0a\0\0\x03',
     hostnames: 'web-0\n',
+    zones: '',
     ports: { key: 'http/tcp/80', list: [{ name: 'http', protocol: 'tcp', port: 80 }] },
     triggerTime: '2026-01-02T03:04:05Z',
+    triggerService: 'web',
   });
+});
+
+test('pod names, topology zones and clusters of a slice are kept where they are asked for', () => {
+  const labels = {
+    'kubernetes.io/service-name': 'derived',
+    'multicluster.kubernetes.io/service-name': 'web',
+    'multicluster.kubernetes.io/source-cluster': 'c1',
+  };
+  const pod = (name: string) => ({ targetRef: { kind: 'Pod', name } });
+  const object = {
+    metadata: { name: 's', namespace: 'n', labels },
+    endpoints: [
+      { addresses: ['10.0.0.1'], hostname: 'web-0', ...pod('p-0'), zone: 'EU-1' },
+      { addresses: ['10.0.0.2'], ...pod('p-1') },
+      { addresses: ['10.0.0.3'], ...pod('p'.repeat(64)), zone: 'eu-1' },
+      { addresses: ['10.0.0.3'], zone: 'eu.2' },
+      { addresses: ['10.0.0.3'] },
+    ],
+  };
+  const shape = { usesPodNames: true, keepsZones: true, isImported: true };
+  const event = parseJsonEvent(JSON.stringify({ type: 'ADDED', object }), endpointSlices(shape));
+  assert.equal(event?.type, 'put');
+  const { service, cluster, triggerService, hostnames, zones } = event.object;
+  assert.deepEqual([service, cluster, triggerService], ['web', 'c1', 'derived']);
+  assert.equal(hostnames, 'web-0\n\tp-1\n\n\n');
+  assert.equal(zones, 'eu-1\n\neu.2\neu.2\neu.2');
+});
+
+test('a service import becomes a service; without ports it has no entries', () => {
+  const of = (spec: object) => {
+    const object = { metadata: { name: 's', namespace: 'n' }, spec };
+    const event = parseJsonEvent(JSON.stringify({ type: 'ADDED', object }), SERVICE_IMPORTS);
+    assert.equal(event?.type, 'put');
+    return event.object;
+  };
+  const port = { name: 'http', protocol: 'TCP', port: 80 };
+  const addresses = of({ type: 'ClusterSetIP', ips: ['10.0.0.1', '2001:db8::'], ports: [port] });
+  assert.deepEqual([addresses.kind, addresses.v4, addresses.ports.key], ['cluster-ip', '\x0a\0\0\x01', 'http/tcp/80']);
+  assert.equal(addresses.v6.length, 16);
+  assert.deepEqual([of({ type: 'Headless', ports: [] }).kind, of({ type: 'Headless' }).ports.list], ['headless', []]);
 });
 
 test('an address in an unusual spelling keeps it in its name', () => {
@@ -103,7 +161,7 @@ test('an address in an unusual spelling keeps it in its name', () => {
     metadata: { name: 's', namespace: 'n' },
     endpoints: [{ addresses: ['2001:DB8:0::A'] }, { addresses: ['2001:db8::b'] }],
   };
-  const event = parseJsonEvent(JSON.stringify({ type: 'ADDED', object }), ENDPOINT_SLICES);
+  const event = parseJsonEvent(JSON.stringify({ type: 'ADDED', object }), SLICES);
   assert.equal(event?.type === 'put' && event.object.hostnames, '2001-DB8-0--A\n');
 });
 
@@ -187,7 +245,7 @@ test('an event above the bound is refused before it is collected', () => {
 
 test('random octets never crash the readers', () => {
   const octets = fc.uint8Array({ maxLength: 300 });
-  const resources: readonly Resource<Named>[] = [SERVICES, ENDPOINT_SLICES, NAMESPACES, PODS];
+  const resources: readonly Resource<Named>[] = [SERVICES, SLICES, NAMESPACES, PODS];
   fc.assert(
     fc.property(octets, fc.constantFrom(...resources), fc.boolean(), (random, resource, isProtobuf) => {
       const chunk = Buffer.from(random);
@@ -207,10 +265,10 @@ test('damaged events never crash the readers', () => {
     fc.property(sliceArbitrary, flips, (slice, changes) => {
       const framed = frame('ADDED', encodeSlice(slice));
       for (const [at, octet] of changes) framed[4 + (at % (framed.length - 4))] = octet;
-      tolerate(() => parseProtobufEvent(framed, 4, framed.length, ENDPOINT_SLICES));
+      tolerate(() => parseProtobufEvent(framed, 4, framed.length, SLICES));
       const line = Buffer.from(JSON.stringify({ type: 'ADDED', object: slice }));
       for (const [at, octet] of changes) line[at % line.length] = octet;
-      tolerate(() => parseJsonEvent(line.toString('utf8'), ENDPOINT_SLICES));
+      tolerate(() => parseJsonEvent(line.toString('utf8'), SLICES));
     }),
     { numRuns: 1000 },
   );

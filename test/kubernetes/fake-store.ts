@@ -124,15 +124,19 @@ function targetsOf(set: RecordSet): OwnerHandle[] {
   return set.type === 'NS' ? set.names.map((name) => name.target ?? 0) : [];
 }
 
-/** Key as text: labels with dots, `@` for the apex, an address in hexadecimal for a reverse key. */
+/** Key as text: labels with dots, `@` for the apex, an address in hexadecimal for the key of one. */
 function textOf(key: Uint8Array): string {
   if (key[0] === 0xff) return `ptr-${Buffer.from(key.subarray(1)).toString('hex')}`;
+  if (key[0] === 0xfe) return `glue-${labelsOf(key.subarray(1)).join('.')}`;
+  if (key[0] === 0xfd) return `client-${Buffer.from(key.subarray(1)).toString('hex')}`;
   return key.length === 0 ? '@' : labelsOf(key).join('.');
 }
 
+/** An empty label is one in a key, and the end of a name. */
 function labelsOf(wire: Uint8Array): string[] {
   const labels: string[] = [];
-  for (let at = 0; at < wire.length && wire[at] !== 0; at += 1 + wire[at]!) {
+  const end = wire.at(-1) === 0 ? wire.length - 1 : wire.length;
+  for (let at = 0; at < end; at += 1 + wire[at]!) {
     const label = Buffer.from(wire.subarray(at + 1, at + 1 + wire[at]!)).toString('latin1');
     assert.equal(label.length, wire[at], 'a label is cut');
     labels.push(label);

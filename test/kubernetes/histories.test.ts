@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatAddress, packAddress } from '../../host/kubernetes/addresses.ts';
+import { OWNER_ALL_TCP, OWNER_ALL_UDP } from '../../host/plugin/contract.ts';
 import type { FakeStore } from './fake-store.ts';
-import { answer, type ModelObjects, type PodMode, reverse } from './model.ts';
+import { answer, type ModelObjects, type ModelOptions, reverse } from './model.ts';
 import type { ApiPort, ApiService } from './objects.ts';
 import { fill, finalObjects, type Step, TestCluster } from './test-cluster.ts';
 
@@ -15,6 +16,16 @@ const SERVICE_NAMES = ['web', 'db', 'ext'];
 const V4 = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.9.9.9'];
 const V6 = ['2001:db8::1', '2001:db8:1::'];
 const HOSTNAMES = ['h-0', 'h-1'];
+const POD_NAMES = ['p-0', 'h-0'];
+const ZONES = ['eu-1', 'eu.West'];
+
+const options: fc.Arbitrary<ModelOptions> = fc.record({
+  pods: fc.constantFrom('disabled', 'verified'),
+  namespaces: fc.constantFrom<readonly string[]>([], ['a'], ['b', 'c']),
+  usesPodNames: fc.boolean(),
+  ignoresEmptyServices: fc.boolean(),
+  isZonal: fc.boolean(),
+});
 
 const port: fc.Arbitrary<ApiPort> = fc.record({
   name: fc.constantFrom('http', 'dns', ''),
@@ -67,12 +78,14 @@ function slice(): fc.Arbitrary<Step> {
     v6: fc.constantFrom(...V6),
     ready: mostly(),
     hostname: fc.option(fc.constantFrom(...HOSTNAMES), { nil: undefined }),
+    pod: fc.option(fc.constantFrom(...POD_NAMES), { nil: undefined }),
+    zone: fc.option(fc.constantFrom(...ZONES), { nil: undefined }),
   });
   return fc
     .record({
       namespace: inNamespace,
       name: fc.constantFrom('s1', 's2', 's3'),
-      service: fc.constantFrom(...SERVICE_NAMES),
+      service: fc.constantFrom(...SERVICE_NAMES, ''),
       isV4: mostly(),
       endpoints: fc.array(endpoint, { maxLength: 4 }),
       ports: fc.array(port, { maxLength: 2 }),
@@ -85,10 +98,12 @@ function slice(): fc.Arbitrary<Step> {
         metadata: { name, namespace, labels: { 'kubernetes.io/service-name': service } },
         addressType: isV4 ? 'IPv4' : 'IPv6',
         ports,
-        endpoints: endpoints.map(({ v4, v6, ready, hostname }) => ({
+        endpoints: endpoints.map(({ v4, v6, ready, hostname, pod, zone }) => ({
           addresses: [isV4 ? v4 : v6],
           conditions: { ready },
           ...(hostname !== undefined && { hostname }),
+          ...(pod !== undefined && { targetRef: { kind: 'Pod', name: pod } }),
+          ...(zone !== undefined && { zone }),
         })),
       },
     }));
@@ -97,9 +112,13 @@ function slice(): fc.Arbitrary<Step> {
 /** Every name that could mean something in this small world. */
 function possibleNames(): string[] {
   const dashed = [...V4, ...V6].map((address) => address.replaceAll(/[.:]/g, '-'));
-  const endpoints = [...HOSTNAMES, ...dashed, ...dashed.map((name) => `${name}0`), 'nosuch'];
+  const endpoints = [...HOSTNAMES, ...POD_NAMES, ...dashed, ...dashed.map((name) => `${name}0`), 'nosuch'];
   const left = ['', ...endpoints.map((name) => `${name}.`)];
-  for (const name of ['http', 'dns', 'nosuch']) for (const proto of ['tcp', 'udp']) left.push(`${name}.${proto}.`);
+  for (const name of ['http', 'dns', 'nosuch', '_']) {
+    for (const proto of ['tcp', 'udp', '_']) left.push(`${name}.${proto}.`);
+  }
+  for (const word of ['pin', 'prefer', 'x'])
+    for (const zone of [...ZONES, 'no.such']) left.push(`${zone.toLowerCase()}.${word}._zone.`);
   const names = ['', 'svc', 'pod', 'nosuch'];
   for (const namespace of [...NAMESPACE_NAMES, 'c']) {
     names.push(`${namespace}.svc`, `${namespace}.pod`, ...dashed.map((name) => `${name}.${namespace}.pod`));
@@ -108,13 +127,30 @@ function possibleNames(): string[] {
   return names;
 }
 
-/** What a reader of the store sees; the apex is `@` there. */
+/** Where a reader of the store finds a name (engine-as/records/lookup.ts); the apex is `@` there. */
+function storedKey(contents: ReadonlyMap<string, string>, flags: ReadonlyMap<string, number>, name: string): string {
+  const labels = name.split('.');
+  if (labels.length > 5) return contents.has(name) ? name : `.${labels.slice(-5).join('.')}`;
+  if (labels.length !== 5) return name === '' ? '@' : name;
+  const [port, protocol] = labels.map((label) => label.replace(/^_/, ''));
+  const bare = labels.slice(2).join('.');
+  const whole = `${port}.${protocol}.${bare}`;
+  if (contents.has(whole) || (port !== '' && protocol !== '')) return whole;
+  if (port !== '')
+    return ['tcp', 'udp', 'sctp'].map((each) => `${port}.${each}.${bare}`).find((key) => contents.has(key)) ?? '';
+  const flag = { tcp: OWNER_ALL_TCP, udp: OWNER_ALL_UDP, '': 0xff }[protocol!] ?? 0;
+  return protocol === '' || ((flags.get(bare) ?? 0) & flag) !== 0 ? bare : '';
+}
+
+/** What a reader of the store sees. */
 function storedAnswer(
   contents: ReadonlyMap<string, string>,
+  flags: ReadonlyMap<string, number>,
   name: string,
   type: string,
 ): readonly string[] | 'nxdomain' {
-  const sets = contents.get(name === '' ? '@' : name);
+  const key = storedKey(contents, flags, name);
+  const sets = contents.get(key);
   if (sets === undefined) return 'nxdomain';
   const set = sets.split('; ').find((text) => text.startsWith(`${type} `));
   const values = set?.slice(type.length + 1).split(' ') ?? [];
@@ -122,7 +158,7 @@ function storedAnswer(
     if (type === 'CNAME') return `CNAME ${value.replace(/\.$/, '')}`;
     if (type !== 'SRV') return `${type} ${formatAddress(Buffer.from(value, 'hex').toString('latin1'))}`;
     const [priority, weight, number, target] = value.split('/');
-    return `SRV ${priority} ${weight} ${number} ${target === '@' ? name : target}`;
+    return `SRV ${priority} ${weight} ${number} ${target === '@' ? key : target}`;
   });
   return texts.sort((a, b) => (a < b ? -1 : 1));
 }
@@ -136,33 +172,53 @@ function contentsOf(store: FakeStore): Map<string, string> {
   );
 }
 
+function flagsOf(store: FakeStore): Map<string, number> {
+  return new Map(
+    store.dump().map((line) => {
+      const [, key, flags] = /^(\S*?)(?: flags=(\d+))?: /.exec(line)!;
+      return [key!, Number(flags ?? 0)] as const;
+    }),
+  );
+}
+
 test('after any history the store says what the plain model says', () => {
   const names = possibleNames();
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom<PodMode>('disabled', 'verified'), (steps, pods) => {
-      const cluster = new TestCluster(pods);
+    fc.property(fc.array(step, { maxLength: 40 }), options, (steps, shape) => {
+      const cluster = new TestCluster(shape.pods, [], shape);
       // Without `pods verified` nobody watches pods.
-      const seen = steps.filter((change) => pods === 'verified' || change.kind !== 'pod');
+      const seen = steps.filter((change) => shape.pods === 'verified' || change.kind !== 'pod');
       for (const change of seen) cluster.apply(change);
       cluster.flush();
       const objects = finalObjects(seen);
       const contents = contentsOf(cluster.store);
+      const flags = flagsOf(cluster.store);
       for (const name of names) {
         for (const type of ['A', 'AAAA', 'SRV', 'CNAME'] as const) {
-          assert.deepEqual(storedAnswer(contents, name, type), answer(objects, pods, name, type), `${name} ${type}`);
+          const expected = answer(objects, shape, name, type);
+          assert.deepEqual(storedAnswer(contents, flags, name, type), expected, `${name} ${type}`);
         }
       }
-      for (const address of [...V4, ...V6]) checkReverse(contents, objects, address);
+      for (const address of [...V4, ...V6]) checkReverse(contents, objects, shape, address);
     }),
     { numRuns: 300 },
   );
 });
 
-function checkReverse(contents: ReadonlyMap<string, string>, objects: ModelObjects, address: string): void {
+function checkReverse(
+  contents: ReadonlyMap<string, string>,
+  objects: ModelObjects,
+  shape: ModelOptions,
+  address: string,
+): void {
   const key = `ptr-${Buffer.from(packAddress(address), 'latin1').toString('hex')}`;
   const stored = contents.get(key)?.replace(/^PTR /, '').split(' ') ?? [];
-  const expected = reverse(objects, address, 'cluster.local.');
-  const isService = objects.services.some(({ spec }) => spec.clusterIPs?.includes(address));
+  const expected = reverse(objects, shape, address, 'cluster.local.');
+  const isExposed = (name: string) =>
+    shape.namespaces.length === 0 || (shape.namespaces.includes(name) && objects.namespaces.includes(name));
+  const isService = objects.services.some(
+    ({ metadata, spec }) => spec.clusterIPs?.includes(address) && isExposed(metadata.namespace!),
+  );
   if (isService) assert.ok(stored.length === 1 && expected.includes(stored[0]!), `${address}: ${stored}`);
   else
     assert.deepEqual(
@@ -174,11 +230,11 @@ function checkReverse(contents: ReadonlyMap<string, string>, objects: ModelObjec
 
 test('after any history the store equals one that was filled at once', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const cluster = new TestCluster('verified', ['10.0.0.1']);
+    fc.property(fc.array(step, { maxLength: 60 }), options, (steps, shape) => {
+      const cluster = new TestCluster('verified', ['10.0.0.1'], shape);
       for (const change of steps) cluster.apply(change);
       cluster.flush();
-      const other = new TestCluster('verified', ['10.0.0.1']);
+      const other = new TestCluster('verified', ['10.0.0.1'], shape);
       fill(other, finalObjects(steps));
       assert.deepEqual(cluster.store.dump(), other.store.dump());
     }),
@@ -221,8 +277,8 @@ function begin(cluster: TestCluster): void {
 
 test('an empty cluster leaves nothing behind', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const cluster = new TestCluster('verified', ['10.0.0.1']);
+    fc.property(fc.array(step, { maxLength: 40 }), options, (steps, shape) => {
+      const cluster = new TestCluster('verified', ['10.0.0.1'], shape);
       const before = cluster.store.dump();
       for (const change of steps) cluster.apply(change);
       cluster.flush();

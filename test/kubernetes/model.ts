@@ -12,6 +12,24 @@ export interface ModelObjects {
 
 export type PodMode = 'disabled' | 'insecure' | 'verified';
 
+/** Options of the directive that change which names there are. */
+export interface ModelOptions {
+  readonly pods: PodMode;
+  /** Namespaces that are answered for; [] = all. */
+  readonly namespaces: readonly string[];
+  readonly usesPodNames: boolean;
+  readonly ignoresEmptyServices: boolean;
+  readonly isZonal: boolean;
+}
+
+export const PLAIN: ModelOptions = {
+  pods: 'disabled',
+  namespaces: [],
+  usesPodNames: false,
+  ignoresEmptyServices: false,
+  isZonal: false,
+};
+
 /** Records as text, sorted; [] is NODATA. */
 export type ModelAnswer = readonly string[] | 'nxdomain';
 
@@ -24,7 +42,7 @@ interface Entry {
 
 export function answer(
   objects: ModelObjects,
-  pods: PodMode,
+  options: ModelOptions,
   name: string,
   type: 'A' | 'AAAA' | 'SRV' | 'CNAME',
 ): ModelAnswer {
@@ -33,27 +51,38 @@ export function answer(
   const branch = labels.pop();
   if (branch !== 'svc' && branch !== 'pod') return 'nxdomain';
   const namespace = labels.pop()!;
-  if (!objects.namespaces.includes(namespace)) return 'nxdomain';
-  if (branch === 'pod') return podAnswer(objects, pods, namespace, labels, type);
+  if (!isExposed(objects, options, namespace)) return 'nxdomain';
+  if (branch === 'pod') return podAnswer(objects, options.pods, namespace, labels, type);
   const service = labels.pop();
   if (service === undefined) return [];
-  return serviceAnswer(objects, namespace, service, labels, type);
+  return serviceAnswer(objects, options, { namespace, name: service, left: labels }, type);
+}
+
+function isExposed(objects: ModelObjects, { namespaces }: ModelOptions, name: string): boolean {
+  return objects.namespaces.includes(name) && (namespaces.length === 0 || namespaces.includes(name));
 }
 
 /** Names that PTR records of an address lead to, in the zone; [] is NXDOMAIN. */
-export function reverse(objects: ModelObjects, address: string, zone: string): readonly string[] {
+export function reverse(
+  objects: ModelObjects,
+  options: ModelOptions,
+  address: string,
+  zone: string,
+): readonly string[] {
+  const isShown = ({ metadata }: ApiService | ApiSlice) =>
+    options.namespaces.length === 0 || isExposed(objects, options, metadata.namespace!);
   const services = objects.services
-    .filter((service) => clusterIps(service).includes(address))
+    .filter((service) => clusterIps(service).includes(address) && isShown(service))
     .map((service) => `${service.metadata.name}.${service.metadata.namespace}.svc.${zone}`)
     .sort((a, b) => (a < b ? -1 : 1));
   // One of several: which one is nobody's business.
   if (services.length > 0) return services;
-  const names = objects.slices.flatMap((slice) =>
+  const named = objects.slices.filter((slice) => isShown(slice) && serviceOf(slice) !== '');
+  const names = named.flatMap((slice) =>
     ready(slice)
       .filter((endpoint) => endpoint.addresses.includes(address))
-      .map(
-        (endpoint) => `${endpointName(endpoint, address)}.${serviceOf(slice)}.${slice.metadata.namespace}.svc.${zone}`,
-      ),
+      .map((endpoint) => endpointName(endpoint, address, options))
+      .map((name) => `${name}.${serviceOf(slice)}.${slice.metadata.namespace}.svc.${zone}`),
   );
   return [...new Set(names)].sort((a, b) => (a < b ? -1 : 1));
 }
@@ -78,51 +107,79 @@ function podAnswer(
   return type === (isV4 ? 'A' : 'AAAA') ? [`${type} ${address}`] : [];
 }
 
-function serviceAnswer(
-  objects: ModelObjects,
-  namespace: string,
-  name: string,
-  left: readonly string[],
-  type: string,
-): ModelAnswer {
+interface Asked {
+  readonly namespace: string;
+  readonly name: string;
+  /** Labels left of the service's name. */
+  readonly left: readonly string[];
+}
+
+function serviceAnswer(objects: ModelObjects, options: ModelOptions, asked: Asked, type: string): ModelAnswer {
+  const { namespace, name, left } = asked;
   const service = objects.services.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
-  if (service === undefined || left.length > 2) return 'nxdomain';
+  if (service === undefined) return 'nxdomain';
   const base = `${name}.${namespace}.svc`;
   if (service.spec.type === 'ExternalName') {
     const target = service.spec.externalName!;
-    if (left.length > 0) return 'nxdomain';
+    // A port and a protocol that are both left out are none.
+    if (left.join() !== '' && left.join() !== '_,_') return 'nxdomain';
     return type === 'CNAME' ? [`CNAME ${target}`] : [];
   }
-  const endpoint = left.length === 1 ? left[0]! : undefined;
-  const [port, protocol] = left.length === 2 ? left.map((label) => label.replace(/^_/, '')) : [undefined, undefined];
   const isHeadless = clusterIps(service)[0] === 'None';
+  const all = endpointEntries(objects, service, base, options);
+  if (!isHeadless && options.ignoresEmptyServices && all.length === 0) return 'nxdomain';
+  if (left.length > 2) return options.isZonal && isHeadless ? zonalAnswer(all, left, type) : 'nxdomain';
+  const endpoint = left.length === 1 ? left[0]! : undefined;
+  const [port, protocol] = left.length === 2 ? left.map((label) => label.replace(/^_/, '')) : ['', ''];
   const entries =
     isHeadless || endpoint !== undefined
-      ? endpointEntries(objects, service, base, endpoint, port, protocol)
+      ? all.filter((entry) => matches(entry, port!, protocol!) && (endpoint ?? entry.label) === entry.label)
       : ports(service.spec.ports)
-          .filter((entry) => matches(entry, port, protocol))
+          .filter((entry) => matches(entry, port!, protocol!))
           .flatMap((entry) => clusterIps(service).map((address) => ({ address, port: entry.port, target: base })));
   if (entries.length === 0) return 'nxdomain';
+  return shown(entries, type);
+}
+
+/** The name exists whatever the zone is called. */
+function zonalAnswer(all: readonly EndpointEntry[], left: readonly string[], type: string): ModelAnswer {
+  const [directive, anchor] = left.slice(-2);
+  if (anchor !== '_zone' || (directive !== 'pin' && directive !== 'prefer')) return 'nxdomain';
+  const zone = left.slice(0, -2).join('.');
+  const inZone = all.filter((entry) => entry.zone === zone);
+  return shown(directive === 'prefer' && inZone.length === 0 ? all : inZone, type);
+}
+
+function shown(entries: readonly Entry[], type: string): string[] {
   return type === 'SRV' ? serviceRecords(entries) : addresses(entries, type);
+}
+
+interface EndpointEntry extends Entry {
+  readonly label: string;
+  readonly zone: string | undefined;
+  readonly name: string;
+  readonly protocol: string;
 }
 
 function endpointEntries(
   objects: ModelObjects,
   service: ApiService,
   base: string,
-  endpoint: string | undefined,
-  port: string | undefined,
-  protocol: string | undefined,
-): Entry[] {
-  const entries: Entry[] = [];
+  options: ModelOptions,
+): EndpointEntry[] {
+  const entries: EndpointEntry[] = [];
   for (const slice of objects.slices) {
     if (serviceOf(slice) !== service.metadata.name || slice.metadata.namespace !== service.metadata.namespace) continue;
+    // One zone for each address of a slice: the last that an endpoint tells.
+    const zones = new Map<string, string>();
+    for (const { addresses: own, zone } of ready(slice)) {
+      for (const address of own) if (zone !== undefined) zones.set(address, zone.toLowerCase());
+    }
     for (const found of ready(slice)) {
       for (const address of found.addresses) {
-        const label = endpointName(found, address);
-        if (endpoint !== undefined && endpoint !== label) continue;
+        const label = endpointName(found, address, options);
         for (const entry of ports(slice.ports)) {
-          if (matches(entry, port, protocol)) entries.push({ address, port: entry.port, target: `${label}.${base}` });
+          entries.push({ ...entry, address, label, target: `${label}.${base}`, zone: zones.get(address) });
         }
       }
     }
@@ -144,10 +201,10 @@ function serviceRecords(entries: readonly Entry[]): string[] {
   return [...new Set(records)].sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** A name without port labels matches every port. */
-function matches(entry: { name: string; protocol: string }, port?: string, protocol?: string): boolean {
-  if (port === undefined || protocol === undefined) return true;
-  return entry.name.toLowerCase() === port && entry.protocol.toLowerCase() === protocol;
+/** An empty label, or none, matches everything. */
+function matches(entry: { name: string; protocol: string }, port: string, protocol: string): boolean {
+  const isPort = port === '' || entry.name.toLowerCase() === port;
+  return isPort && (protocol === '' || entry.protocol.toLowerCase() === protocol);
 }
 
 function ports(list: ApiSlice['ports'] | undefined): { name: string; protocol: string; port: number }[] {
@@ -167,8 +224,10 @@ function serviceOf(slice: ApiSlice): string {
   return slice.metadata.labels?.['kubernetes.io/service-name'] ?? '';
 }
 
-function endpointName(endpoint: ApiEndpoint, address: string): string {
+function endpointName(endpoint: ApiEndpoint, address: string, { usesPodNames }: ModelOptions): string {
   if (endpoint.hostname) return endpoint.hostname;
+  const pod = endpoint.targetRef?.name ?? '';
+  if (usesPodNames && pod !== '' && pod.length < 64) return pod;
   const dashed = address.replaceAll('.', '-').replaceAll(':', '-');
   return dashed.endsWith('-') ? `${dashed}0` : dashed;
 }

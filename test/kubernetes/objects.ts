@@ -26,6 +26,8 @@ export interface ApiEndpoint {
   conditions: { ready?: boolean; serving?: boolean };
   hostname?: string;
   nodeName?: string;
+  targetRef?: { kind: string; name: string };
+  zone?: string;
 }
 export interface ApiSlice {
   metadata: ApiMetadata;
@@ -135,8 +137,11 @@ export function encodeSlice(slice: ApiSlice): Octets {
         ...endpoint.addresses.map((address) => bytesField(1, address)),
         bytesField(2, Buffer.concat(flags)),
         optional(endpoint.hostname, (text) => bytesField(3, text)),
-        bytesField(4, Buffer.concat([bytesField(1, 'Pod'), bytesField(3, 'pod-1')])),
+        optional(endpoint.targetRef, ({ kind, name }) =>
+          bytesField(4, Buffer.concat([bytesField(1, kind), bytesField(3, name)])),
+        ),
         optional(endpoint.nodeName, (text) => bytesField(6, text)),
+        optional(endpoint.zone, (text) => bytesField(7, text)),
       ]),
     );
   });
@@ -235,20 +240,31 @@ export const sliceArbitrary: fc.Arbitrary<ApiSlice> = fc
     extras,
     fc.constantFrom('IPv4', 'IPv6'),
     fc.array(port, { maxLength: 2 }),
-    fc.array(fc.tuple(v4, v6, fc.option(fc.boolean(), { nil: undefined }), fc.option(label, { nil: undefined })), {
-      maxLength: 4,
-    }),
+    fc.array(
+      fc.record(
+        {
+          v4,
+          v6,
+          ready: fc.boolean(),
+          hostname: label,
+          targetRef: fc.record({ kind: fc.constant('Pod'), name: fc.constantFrom('pod-1', 'p'.repeat(64)) }),
+          zone: fc.constantFrom('eu-1', 'EU.West', ''),
+        },
+        { requiredKeys: ['v4', 'v6'] },
+      ),
+      { maxLength: 4 },
+    ),
   )
   .map(([name, namespace, service, metadata, addressType, ports, endpoints]) => ({
     metadata: { name, namespace, ...metadata, labels: { 'kubernetes.io/service-name': service, app: 'x' } },
     addressType,
     ports,
-    endpoints: endpoints.map(([four, six, ready, hostname]) => ({
+    endpoints: endpoints.map(({ v4: four, v6: six, ready, ...more }) => ({
       addresses: [addressType === 'IPv4' ? four : six],
       conditions: { ...(ready !== undefined && { ready }), serving: true },
-      ...(hostname !== undefined && { hostname }),
+      ...more,
       nodeName: 'node-1',
-    })),
+    })) as ApiEndpoint[],
   }));
 
 export const podArbitrary: fc.Arbitrary<ApiPod> = fc

@@ -18,6 +18,8 @@ import { Cluster } from '../../host/kubernetes/cluster.ts';
 import { createLog } from '../../host/log.ts';
 import { ApiClient, type KubernetesObject } from '../e2e/support/api-client.ts';
 import { FakeStore } from './fake-store.ts';
+import { PLAIN } from './model.ts';
+import { PLAIN_WATCH } from './test-cluster.ts';
 
 const PORT = Number(process.env['WASMDNS_API_PORT'] ?? 6443);
 const TOKEN = process.env['WASMDNS_API_TOKEN'] ?? 'secrettoken';
@@ -43,10 +45,17 @@ function start(
   const store = new FakeStore();
   const lines: string[] = [];
   const codes: string[] = [];
-  const cluster = new Cluster(store, {
+  const cluster = new Cluster(store, undefined, {
     access: access(t, token),
     pod: NO_POD,
-    records: { zones: ['cluster.local.'], primaryZone: 'cluster.local.', pods: 'verified', localAddresses: [] },
+    records: {
+      ...PLAIN,
+      zones: ['cluster.local.'],
+      primaryZone: 'cluster.local.',
+      pods: 'verified',
+      localAddresses: [],
+    },
+    watch: PLAIN_WATCH,
     log: createLog((line) => lines.push(line.trimEnd()), 'plugin/kubernetes'),
     clock: systemClock,
     timing: { ...API_TIMING, backoffMs: [100, 1000] },

@@ -2,11 +2,20 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ClientTable } from '../../host/kubernetes/clients.ts';
 import { ClusterModel } from '../../host/kubernetes/model.ts';
-import { NAMESPACES, SERVICES } from '../../host/kubernetes/objects/resources.ts';
+import { MulticlusterRecords } from '../../host/kubernetes/multicluster-records.ts';
+import {
+  endpointSlices,
+  NAMESPACES,
+  PODS,
+  SERVICE_IMPORTS,
+  SERVICES,
+} from '../../host/kubernetes/objects/resources.ts';
 import { ClusterRecords } from '../../host/kubernetes/records.ts';
-import { NamespaceSink, ServiceSink } from '../../host/kubernetes/sinks.ts';
+import { movesSetSerial, NamespaceSink, ServiceSink, SliceSink } from '../../host/kubernetes/sinks.ts';
 import { FakeStore } from './fake-store.ts';
+import { PLAIN } from './model.ts';
 import type { ApiPod, ApiService, ApiSlice } from './objects.ts';
 import { feed, TestCluster } from './test-cluster.ts';
 
@@ -61,9 +70,44 @@ test('the serial moves with what the DNS shows, and with nothing else', () => {
   cluster.apply({ kind: 'slice', object: sliceNamed('s', 'web', unready), isThere: true });
   cluster.flush();
   assert.equal(cluster.store.serial, 2000);
+  // As CoreDNS has it: neither the cluster's address, nor the service of a slice, nor the name of a pod counts.
+  const elsewhere = { ...WEB, spec: { ...WEB.spec, clusterIPs: ['10.9.9.8'] } };
+  cluster.apply({ kind: 'service', object: elsewhere, isThere: true });
+  cluster.apply({ kind: 'slice', object: sliceNamed('s', 'other', unready), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('web.a.svc'), 'A 0a090908; SRV 0/100/80/@');
+  assert.equal(cluster.store.serial, 2000);
   cluster.apply({ kind: 'service', object: WEB, isThere: false });
   cluster.flush();
   assert.equal(cluster.store.serial, 3000);
+  // A slice without a service counts too, although it has no name.
+  cluster.seconds = 4000;
+  cluster.apply({ kind: 'slice', object: sliceNamed('t', '', endpoints), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.serial, 4000);
+});
+
+test('the name of a pod moves the serial no more than it does in CoreDNS', () => {
+  const cluster = new TestCluster('disabled', [], { usesPodNames: true });
+  const named = (pod: string, more: object = {}) =>
+    sliceNamed('s', 'web', [
+      { addresses: ['10.0.0.1'], conditions: {}, targetRef: { kind: 'Pod', name: pod }, ...more },
+    ]);
+  cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
+  cluster.apply({ kind: 'service', object: WEB, isThere: true });
+  cluster.apply({ kind: 'slice', object: named('p-1'), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('p-1.web.a.svc'), 'A 0a000001; SRV 0/100/80/@');
+  assert.equal(cluster.store.at('10-0-0-1.web.a.svc'), undefined);
+  assert.equal(cluster.store.at('ptr-0a000001'), 'PTR p-1.web.a.svc.cluster.local.');
+  cluster.seconds = 2000;
+  cluster.apply({ kind: 'slice', object: named('p-2'), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('p-2.web.a.svc'), 'A 0a000001; SRV 0/100/80/@');
+  assert.equal(cluster.store.serial, 1000);
+  cluster.apply({ kind: 'slice', object: named('p-2', { hostname: 'h' }), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.serial, 2000);
 });
 
 test('an update writes what it changes and no more', () => {
@@ -137,7 +181,7 @@ test('objects that make no names are passed over', () => {
     '@ flags=1',
     'a.pod',
     'a.svc',
-    'db.a.svc',
+    'db.a.svc flags=16',
     'dns-version flags=2',
     'http.tcp.db.a.svc',
     'ns.dns flags=1',
@@ -149,7 +193,7 @@ test('objects that make no names are passed over', () => {
 
 test('the name servers are the services that have this process as an endpoint', () => {
   const cluster = new TestCluster('disabled', ['10.0.0.1', '2001:db8::5']);
-  assert.equal(cluster.store.at('@'), 'NS ns.dns>ns.dns');
+  assert.equal(cluster.store.at('@'), 'NS ns.dns>glue-ns.dns');
   assert.equal(cluster.store.at('ns.dns'), 'A 0a000001; AAAA 20010db8000000000000000000000005');
   const endpoints = [{ addresses: ['10.0.0.1'], conditions: {} }];
   cluster.apply({ kind: 'slice', object: sliceNamed('s', 'web', endpoints), isThere: true });
@@ -160,14 +204,138 @@ test('the name servers are the services that have this process as an endpoint', 
   cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
   cluster.apply({ kind: 'service', object: WEB, isThere: true });
   cluster.flush();
-  assert.equal(cluster.store.at('@'), 'NS web.a.svc>web.a.svc');
+  assert.equal(cluster.store.at('@'), 'NS web.a.svc>glue-web.a.svc');
   assert.equal(cluster.store.at('ns.dns'), 'A 0a090909');
   cluster.apply({ kind: 'service', object: headless('web'), isThere: true });
   cluster.flush();
-  assert.equal(cluster.store.at('@'), 'NS 10-0-0-1.web.a.svc>10-0-0-1.web.a.svc');
+  assert.equal(cluster.store.at('@'), 'NS 10-0-0-1.web.a.svc>glue-10-0-0-1.web.a.svc');
   cluster.apply({ kind: 'slice', object: sliceNamed('s', 'web', endpoints), isThere: false });
   cluster.flush();
-  assert.equal(cluster.store.at('@'), 'NS ns.dns>ns.dns');
+  assert.equal(cluster.store.at('@'), 'NS ns.dns>glue-ns.dns');
+});
+
+test('NS shows an address as often as CoreDNS finds it', () => {
+  const cluster = new TestCluster('disabled', ['10.0.0.1', '10.0.0.2']);
+  cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
+  cluster.apply({ kind: 'service', object: WEB, isThere: true });
+  for (const address of ['10.0.0.1', '10.0.0.2']) {
+    const endpoints = [{ addresses: [address], conditions: {} }];
+    cluster.apply({ kind: 'slice', object: sliceNamed(`s-${address}`, 'web', endpoints), isThere: true });
+  }
+  cluster.flush();
+  assert.equal(cluster.store.at('glue-web.a.svc'), 'A 0a090909 0a090909');
+  assert.equal(cluster.store.at('ns.dns'), 'A 0a090909');
+});
+
+test('only the namespaces of the option are shown, spelt as they are', () => {
+  const cluster = new TestCluster('verified', [], { namespaces: ['a', 'B'] });
+  for (const name of ['a', 'b']) {
+    cluster.apply({ kind: 'namespace', name, isThere: true });
+    const object = { ...WEB, metadata: { name: 'web', namespace: name } };
+    cluster.apply({ kind: 'service', object, isThere: true });
+  }
+  cluster.flush();
+  assert.equal(cluster.store.at('web.a.svc'), 'A 0a090909; SRV 0/100/80/@');
+  assert.equal(cluster.store.at('b.svc'), undefined);
+  assert.equal(cluster.store.at('web.b.svc'), undefined);
+  assert.equal(cluster.store.at('ptr-0a090909'), 'PTR web.a.svc.cluster.local.');
+  cluster.apply({ kind: 'namespace', name: 'a', isThere: false });
+  cluster.flush();
+  assert.equal(cluster.store.at('ptr-0a090909'), undefined);
+});
+
+test('a cluster set: endpoints are named by their cluster, ports by an empty label before them', () => {
+  const home = new ClusterModel();
+  const model = new ClusterModel(home);
+  const store = new FakeStore();
+  let seconds = 1000;
+  const records = new MulticlusterRecords(model, store, {
+    ...PLAIN,
+    zones: ['clusterset.local.'],
+    primaryZone: 'clusterset.local.',
+    localAddresses: [],
+    wall: () => seconds * 1000,
+  });
+  const imports = new ServiceSink(model, movesSetSerial);
+  const slices = new SliceSink(model);
+  const resource = endpointSlices({ usesPodNames: false, keepsZones: false, isImported: true });
+  const port = { name: 'http', protocol: 'TCP', port: 80 };
+  const put = (name: string, spec: object) =>
+    feed(imports, SERVICE_IMPORTS, { metadata: { name, namespace: 'a' }, spec }, true);
+  const slice = (cluster: string, hostname: string, address: string) => ({
+    metadata: {
+      name: `s-${cluster}`,
+      namespace: 'a',
+      labels: {
+        'multicluster.kubernetes.io/service-name': 'hl',
+        ...(cluster !== '' && { 'multicluster.kubernetes.io/source-cluster': cluster }),
+      },
+    },
+    ports: [port],
+    endpoints: [{ addresses: [address], hostname }],
+  });
+  feed(new NamespaceSink(model), NAMESPACES, { metadata: { name: 'a' } }, true);
+  put('set', { type: 'ClusterSetIP', ips: ['10.1.0.1'], ports: [port] });
+  put('noport', { type: 'ClusterSetIP', ips: ['10.1.0.2'], ports: [] });
+  put('noip', { type: 'ClusterSetIP', ports: [port] });
+  put('hl', { type: 'Headless', ports: [port] });
+  for (const [cluster, hostname, address] of [
+    ['c1', 'h', '10.2.0.1'],
+    ['c2', 'h', '10.2.0.2'],
+    ['a.b', 'h', '10.2.0.3'],
+    ['', 'x', '10.2.0.4'],
+  ] as const) {
+    feed(slices, resource, slice(cluster, hostname, address), true);
+  }
+  records.flush();
+  assert.deepEqual(store.dump(), [
+    '.http.tcp.hl.a.svc: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc 0/25/80/x.hl.a.svc',
+    '.http.tcp.noip.a.svc: ',
+    '.http.tcp.set.a.svc: A 0a010001; SRV 0/100/80/set.a.svc',
+    'a.svc: ',
+    'h.a.b.hl.a.svc: A 0a020003; SRV 0/100/80/@',
+    'h.c1.hl.a.svc: A 0a020001; SRV 0/100/80/@',
+    'h.c2.hl.a.svc: A 0a020002; SRV 0/100/80/@',
+    'hl.a.svc flags=16: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc 0/25/80/x.hl.a.svc',
+    'noip.a.svc: ',
+    'set.a.svc flags=16: A 0a010001; SRV 0/100/80/@',
+    'svc: ',
+    'x.hl.a.svc: A 0a020004; SRV 0/100/80/@',
+  ]);
+  // What is new moves the serial of the cluster's own zones; only a change moves that of the set.
+  assert.equal(store.serial, 0);
+  assert.ok(home.isSerialStale);
+  seconds = 2000;
+  put('set', { type: 'ClusterSetIP', ips: ['10.1.0.9'], ports: [port] });
+  records.flush();
+  assert.equal(store.serial, 0);
+  put('set', { type: 'ClusterSetIP', ips: ['10.1.0.9'], ports: [{ ...port, port: 81 }] });
+  records.flush();
+  assert.equal(store.serial, 2000);
+});
+
+test('who a client is: one of the pods that have its address', () => {
+  const cluster = new TestCluster('verified');
+  cluster.model.clients = new ClientTable();
+  const pods = { ...PODS, keepsLabels: true };
+  const pod = (name: string, labels: Record<string, string>, podIP = '10.0.0.1') => ({
+    metadata: { name, namespace: 'a', labels },
+    status: { phase: 'Running', podIP },
+  });
+  feed(cluster.pods, pods, pod('p', { app: 'x', tier: 'y' }), true);
+  cluster.flush();
+  assert.equal(cluster.store.at('client-0a000001'), 'TXT a p app x tier y');
+  feed(cluster.pods, pods, pod('p', { app: 'z' }), true);
+  feed(cluster.pods, pods, pod('q', {}), true);
+  cluster.flush();
+  assert.match(cluster.store.at('client-0a000001')!, /^TXT a (p app z|q)$/);
+  feed(cluster.pods, pods, pod('p', {}), false);
+  cluster.flush();
+  assert.equal(cluster.store.at('client-0a000001'), 'TXT a q');
+  feed(cluster.pods, pods, pod('q', {}, '10.0.0.2'), true);
+  cluster.flush();
+  assert.equal(cluster.store.at('client-0a000001'), undefined);
+  assert.equal(cluster.store.at('client-0a000002'), 'TXT a q');
 });
 
 test('two pods with one address: the name stays until both are gone', () => {
@@ -203,14 +371,14 @@ test('names that would be too long with their zone are left out', () => {
   const zone = `${Array.from({ length: 4 }, () => 'z'.repeat(50)).join('.')}.`;
   const model = new ClusterModel();
   const store = new FakeStore();
-  const options = { zones: [zone], primaryZone: zone, pods: 'disabled' as const, localAddresses: [], wall: () => 0 };
+  const options = { ...PLAIN, zones: [zone], primaryZone: zone, localAddresses: [], wall: () => 0 };
   const records = new ClusterRecords(model, store, options);
   feed(new NamespaceSink(model), NAMESPACES, { metadata: { name: 'a' } }, true);
   const sink = new ServiceSink(model);
   for (const name of ['short', 'y'.repeat(60)])
     feed(sink, SERVICES, { ...WEB, metadata: { name, namespace: 'a' } }, true);
   records.flush();
-  const owners = store.dump().map((line) => line.split(':')[0]);
+  const owners = store.dump().map((line) => line.split(/[: ]/)[0]);
   assert.ok(owners.includes('short.a.svc'));
   assert.ok(!owners.some((owner) => owner?.includes('yyy')));
 });

@@ -196,7 +196,7 @@ for (const [name, refusal] of [
     await shows('a', 'b', 'c', 'd');
     assert.ok(reflector.isSynced);
     assert.equal(requests[1], '/api/v1/namespaces?limit=500');
-    assert.equal(requests[2], '/api/v1/namespaces?limit=500&continue=more%2F%2B');
+    assert.equal(requests[2], '/api/v1/namespaces?continue=more%2F%2B&limit=500');
     assert.equal(versionOf(requests[3]), '9');
   });
 }

@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { packAddress } from '../../host/kubernetes/addresses.ts';
+import type { WatchOptions } from '../../host/kubernetes/cluster.ts';
 import { ClusterModel } from '../../host/kubernetes/model.ts';
 import { metadataOfJson } from '../../host/kubernetes/objects/metadata.ts';
 import {
-  ENDPOINT_SLICES,
+  endpointSlices,
   NAMESPACES,
   type Named,
   PODS,
@@ -15,10 +16,19 @@ import {
 import { ClusterRecords } from '../../host/kubernetes/records.ts';
 import { NamespaceSink, type ObjectSink, PodSink, ServiceSink, SliceSink } from '../../host/kubernetes/sinks.ts';
 import { FakeStore } from './fake-store.ts';
-import type { ModelObjects, PodMode } from './model.ts';
+import { type ModelObjects, type ModelOptions, PLAIN, type PodMode } from './model.ts';
 import type { ApiPod, ApiService, ApiSlice } from './objects.ts';
 
 const ZONES = ['cluster.local.', 'in-addr.arpa.', 'ip6.arpa.'];
+
+/** What a plain directive watches. */
+export const PLAIN_WATCH: WatchOptions = {
+  labels: undefined,
+  namespaceLabels: undefined,
+  hasEndpoints: true,
+  usesPodNames: false,
+  knowsClients: false,
+};
 
 /** One change of the cluster. */
 export type Step =
@@ -39,14 +49,14 @@ export class TestCluster {
   readonly pods = new PodSink(this.model);
   seconds = 1000;
 
-  constructor(pods: PodMode = 'verified', localAddresses: readonly string[] = []) {
-    this.records = new ClusterRecords(this.model, this.store, {
-      zones: ZONES,
-      primaryZone: 'cluster.local.',
-      pods,
-      localAddresses: localAddresses.map(packAddress),
-      wall: () => this.seconds * 1000,
-    });
+  readonly options: ModelOptions;
+
+  constructor(pods: PodMode = 'verified', localAddresses: readonly string[] = [], options: Partial<ModelOptions> = {}) {
+    this.options = { ...PLAIN, ...options, pods };
+    const records = { ...this.options, zones: ZONES, primaryZone: 'cluster.local.' };
+    const wall = () => this.seconds * 1000;
+    const local = localAddresses.map(packAddress);
+    this.records = new ClusterRecords(this.model, this.store, { ...records, localAddresses: local, wall });
   }
 
   apply(change: Step): void {
@@ -54,7 +64,7 @@ export class TestCluster {
     else if (change.kind === 'namespace') {
       feed(this.namespaces, NAMESPACES, { metadata: { name: change.name } }, change.isThere);
     } else if (change.kind === 'service') feed(this.services, SERVICES, change.object, change.isThere);
-    else if (change.kind === 'slice') feed(this.slices, ENDPOINT_SLICES, change.object, change.isThere);
+    else if (change.kind === 'slice') feed(this.slices, slicesOf(this.options), change.object, change.isThere);
     else feed(this.pods, PODS, change.object, change.isThere);
   }
 
@@ -64,13 +74,17 @@ export class TestCluster {
   }
 }
 
+function slicesOf({ usesPodNames, isZonal }: ModelOptions) {
+  return endpointSlices({ usesPodNames, keepsZones: isZonal, isImported: false });
+}
+
 export function feed<T extends Named>(
   sink: ObjectSink<T>,
   resource: Resource<T>,
   object: unknown,
   isThere: boolean,
 ): void {
-  const reduced = resource.ofJson(object, metadataOfJson(object));
+  const reduced = resource.ofJson(object, metadataOfJson(object, resource.keepsLabels));
   if (isThere) sink.put(reduced);
   else sink.remove(reduced);
 }

@@ -1,7 +1,8 @@
-// A Kubernetes API just large enough for a DNS server: list and watch of four resources, JSON over HTTP on loopback.
+// A Kubernetes API just large enough for a DNS server: list and watch of five resources, JSON over HTTP on loopback.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Change, ObjectMemory, ResourceName } from './objects.ts';
+import { type Filter, filterOf } from './selectors.ts';
 import type { KubernetesObject } from './values.ts';
 
 interface ResourceKind {
@@ -14,6 +15,7 @@ const PATHS: Readonly<Record<string, ResourceName>> = {
   '/api/v1/services': 'services',
   '/api/v1/pods': 'pods',
   '/apis/discovery.k8s.io/v1/endpointslices': 'endpointslices',
+  '/apis/multicluster.x-k8s.io/v1alpha1/serviceimports': 'serviceimports',
 };
 
 const KINDS: Readonly<Record<ResourceName, ResourceKind>> = {
@@ -21,6 +23,7 @@ const KINDS: Readonly<Record<ResourceName, ResourceKind>> = {
   services: { apiVersion: 'v1', kind: 'Service' },
   pods: { apiVersion: 'v1', kind: 'Pod' },
   endpointslices: { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
+  serviceimports: { apiVersion: 'multicluster.x-k8s.io/v1alpha1', kind: 'ServiceImport' },
 };
 
 /** A watch ends after so many seconds unless it asks for less. */
@@ -68,25 +71,12 @@ function answer(memory: ObjectMemory, timing: DemoApiTiming, request: IncomingMe
   } else if (request.method !== 'GET') {
     refuse(response, 405, 'the demo cluster is changed by editing its file');
   } else {
-    const keeps = fieldFilter(url.searchParams.get('fieldSelector') ?? '');
-    if (keeps === undefined) refuse(response, 400, 'field selector not supported');
+    const keeps = filterOf(url.searchParams);
+    if (keeps === undefined) refuse(response, 400, 'selector not supported');
     else if (url.searchParams.get('watch') === 'true')
       new Watcher(memory, resource, keeps, url.searchParams, response).start(timing);
     else list(memory, resource, keeps, url.searchParams, response);
   }
-}
-
-type Filter = (object: KubernetesObject) => boolean;
-
-/** The only field that the DNS selects by is the phase of a pod. */
-function fieldFilter(selector: string): Filter | undefined {
-  const unwanted = new Set<string>();
-  for (const term of selector.split(',').filter((part) => part !== '')) {
-    const phase = /^status\.phase!=(\w+)$/.exec(term)?.[1];
-    if (phase === undefined) return undefined;
-    unwanted.add(phase);
-  }
-  return (object) => !unwanted.has(String((object['status'] as { phase?: unknown } | undefined)?.phase ?? 'Running'));
 }
 
 /** A page token names the version it began with: when the cluster has changed since, the list must start again. */

@@ -1,4 +1,5 @@
-// Reads a demo cluster: YAML documents of Namespaces, Services, Pods and EndpointSlices, as kubectl takes them. What
+// Reads a demo cluster: YAML documents of Namespaces, Services, Pods, EndpointSlices and ServiceImports, as kubectl
+// takes them. What
 // a real cluster would add is added: namespaces, cluster IPs, the protocol of ports, and the slices of services that
 // select pods.
 
@@ -12,6 +13,7 @@ export interface Manifest {
   readonly services: readonly KubernetesObject[];
   readonly endpointslices: readonly KubernetesObject[];
   readonly pods: readonly KubernetesObject[];
+  readonly serviceimports: readonly KubernetesObject[];
 }
 
 /** A file that is no cluster; `line` counts from 1. */
@@ -31,6 +33,7 @@ const RESOURCES: Readonly<Record<string, keyof Manifest>> = {
   Service: 'services',
   EndpointSlice: 'endpointslices',
   Pod: 'pods',
+  ServiceImport: 'serviceimports',
 };
 
 /** @throws ManifestError */
@@ -41,6 +44,7 @@ export function parseManifest(text: string): Manifest {
     services: new Map(),
     endpointslices: new Map(),
     pods: new Map(),
+    serviceimports: new Map(),
   };
   for (const document of parseAllDocuments(text, { lineCounter: lines })) {
     const error = document.errors[0];
@@ -66,7 +70,7 @@ function addObject(found: Record<keyof Manifest, Map<string, KubernetesObject>>,
   const resource = typeof kind === 'string' && Object.hasOwn(RESOURCES, kind) ? RESOURCES[kind] : undefined;
   if (resource === undefined) {
     throw new ManifestError(
-      `expected a Namespace, Service, Pod or EndpointSlice, got kind ${JSON.stringify(kind)}`,
+      `expected a Namespace, Service, Pod, EndpointSlice or ServiceImport, got kind ${JSON.stringify(kind)}`,
       line,
     );
   }
@@ -88,13 +92,15 @@ function complete(found: Record<keyof Manifest, Map<string, KubernetesObject>>):
   const completed = completeServices(services);
   const given = [...found.endpointslices.values()].map((slice) => ({ ...slice, ports: portsOf(slice['ports']) }));
   const slices = [...given, ...deriveSlices(completed, pods)];
-  for (const object of [...services, ...pods, ...slices]) {
+  const serviceimports = [...found.serviceimports.values()];
+  for (const object of [...services, ...pods, ...slices, ...serviceimports]) {
     const name = object.metadata.namespace!;
     if (!found.namespaces.has(name)) {
       found.namespaces.set(name, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     }
   }
-  return { namespaces: [...found.namespaces.values()], services: completed, endpointslices: slices, pods };
+  const namespaces = [...found.namespaces.values()];
+  return { namespaces, services: completed, endpointslices: slices, pods, serviceimports };
 }
 
 /** Services without a cluster IP get one in 10.96.0.0/12, the same for the same file. */

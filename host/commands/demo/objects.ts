@@ -14,7 +14,7 @@ export interface Change {
 
 /** Changes kept; a watch from before the oldest is refused with 410. */
 const CHANGES_MAX = 1000;
-const RESOURCE_NAMES: readonly ResourceName[] = ['namespaces', 'services', 'endpointslices', 'pods'];
+const RESOURCE_NAMES: readonly ResourceName[] = ['namespaces', 'services', 'endpointslices', 'pods', 'serviceimports'];
 
 interface Kept {
   readonly object: KubernetesObject;
@@ -34,7 +34,8 @@ export class ObjectMemory {
 
   constructor(changesMax = CHANGES_MAX) {
     this.#changesMax = changesMax;
-    this.#kept = { namespaces: new Map(), services: new Map(), endpointslices: new Map(), pods: new Map() };
+    const kept = (): Map<string, Kept> => new Map();
+    this.#kept = { namespaces: kept(), services: kept(), endpointslices: kept(), pods: kept(), serviceimports: kept() };
   }
 
   /** Makes the memory equal to the manifest; returns how many objects were added, changed and removed. */

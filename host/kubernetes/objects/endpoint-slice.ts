@@ -10,55 +10,94 @@ import { PORT_NONE, type Port, type Ports, portsOfJson, readPort, sharePorts } f
 export interface EndpointSlice {
   readonly namespace: string;
   readonly name: string;
-  /** Name of the service it belongs to; '' for none. */
+  /** Name of the service, or of the service import, that it belongs to; '' for none. */
   readonly service: string;
+  /** Cluster that an imported slice comes from; '' if it does not say. */
+  readonly cluster: string;
   /** Octets of an address: 4 or 16; 0 without addresses. */
   readonly family: number;
   /** Packed addresses of the ready endpoints, in the object's order. */
   readonly addresses: string;
-  /** One hostname for each address, lines separated by \n; '' if none has one. */
+  /** One name for each address, lines separated by \n; '' if none has one. A pod's name stands behind POD_NAME. */
   readonly hostnames: string;
+  /** Topology zone of each address, lower-case, lines separated by \n; '' if none is known or wanted. */
+  readonly zones: string;
   readonly ports: Ports;
   /** When the change that led here happened, as the endpoints controller notes it (RFC 3339); '' if unknown. */
   readonly triggerTime: string;
+  /** Name of the service whose change that was. */
+  readonly triggerService: string;
 }
 
-export function readEndpointSlice(reader: ProtobufReader, metadata: Metadata, readMetadata: () => void): EndpointSlice {
-  const endpoints = new ReadyEndpoints();
+/** What of a slice is kept. */
+export interface SliceShape {
+  /** An endpoint without a hostname is named by what it refers to: its pod. */
+  readonly usesPodNames: boolean;
+  readonly keepsZones: boolean;
+  /** It belongs to a service import. */
+  readonly isImported: boolean;
+}
+
+/** Marks a name that is no hostname: CoreDNS does not take its change for one of the DNS (SOA serial). */
+export const POD_NAME = '\t';
+
+/** Longer ones are no label of a name. */
+const POD_NAME_CHARS_MAX = 63;
+
+interface Endpoint {
+  readonly addresses: string[];
+  hostname: string;
+  podName: string;
+  zone: string | undefined;
+  isReady: boolean;
+}
+
+export function readEndpointSlice(
+  reader: ProtobufReader,
+  metadata: Metadata,
+  readMetadata: () => void,
+  shape: SliceShape,
+): EndpointSlice {
+  const endpoints = new ReadyEndpoints(shape);
   const ports: Port[] = [];
   while (reader.next()) {
     if (reader.is(1)) readMetadata();
-    else if (reader.is(2)) readEndpoint(reader, endpoints);
+    else if (reader.is(2)) readEndpoint(reader, shape, endpoints);
     else if (reader.is(3)) ports.push(readPort(reader, PORT_NONE));
     else reader.skip();
   }
-  return sliceOf(metadata, endpoints, ports);
+  return sliceOf(metadata, shape, endpoints, ports);
 }
 
-export function endpointSliceOfJson(object: unknown, metadata: Metadata): EndpointSlice {
-  const endpoints = new ReadyEndpoints();
+export function endpointSliceOfJson(object: unknown, metadata: Metadata, shape: SliceShape): EndpointSlice {
+  const endpoints = new ReadyEndpoints(shape);
   for (const endpoint of list(object, 'endpoints')) {
-    const ready = field(field(endpoint, 'conditions'), 'ready');
-    const addresses = list(endpoint, 'addresses').filter((address) => typeof address === 'string');
-    if (ready !== false) endpoints.add(addresses, text(endpoint, 'hostname'));
+    const zone = field(endpoint, 'zone');
+    endpoints.add({
+      addresses: list(endpoint, 'addresses').filter((address) => typeof address === 'string'),
+      hostname: text(endpoint, 'hostname'),
+      podName: text(field(endpoint, 'targetRef'), 'name'),
+      zone: typeof zone === 'string' ? zone : undefined,
+      // An unknown readiness counts as ready, as the API says.
+      isReady: field(field(endpoint, 'conditions'), 'ready') !== false,
+    });
   }
-  return sliceOf(metadata, endpoints, portsOfJson(object, PORT_NONE));
+  return sliceOf(metadata, shape, endpoints, portsOfJson(object, PORT_NONE));
 }
 
-/** An unknown readiness counts as ready, as the API says. */
-function readEndpoint(reader: ProtobufReader, endpoints: ReadyEndpoints): void {
+function readEndpoint(reader: ProtobufReader, shape: SliceShape, endpoints: ReadyEndpoints): void {
   const outer = reader.enter();
-  const addresses: string[] = [];
-  let hostname = '';
-  let isReady = true;
+  const endpoint: Endpoint = { addresses: [], hostname: '', podName: '', zone: undefined, isReady: true };
   while (reader.next()) {
-    if (reader.is(1)) addresses.push(reader.text());
-    else if (reader.is(2)) isReady = readReady(reader);
-    else if (reader.is(3)) hostname = reader.text();
+    if (reader.is(1)) endpoint.addresses.push(reader.text());
+    else if (reader.is(2)) endpoint.isReady = readReady(reader);
+    else if (reader.is(3)) endpoint.hostname = reader.text();
+    else if (reader.is(4) && shape.usesPodNames) endpoint.podName = readReferenceName(reader);
+    else if (reader.is(7) && shape.keepsZones) endpoint.zone = reader.text();
     else reader.skip();
   }
   reader.leave(outer);
-  if (isReady) endpoints.add(addresses, hostname);
+  endpoints.add(endpoint);
 }
 
 function readReady(reader: ProtobufReader): boolean {
@@ -72,35 +111,80 @@ function readReady(reader: ProtobufReader): boolean {
   return isReady;
 }
 
-/** Collects endpoints into two strings. */
+function readReferenceName(reader: ProtobufReader): string {
+  const outer = reader.enter();
+  let name = '';
+  while (reader.next()) {
+    if (reader.is(3)) name = reader.text();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return name;
+}
+
+/** Collects endpoints into strings. */
 class ReadyEndpoints {
   family = 0;
   addresses: string[] = [];
   hostnames: string[] = [];
+  readonly #shape: SliceShape;
+  readonly #zones = new Map<string, string>();
 
-  add(addresses: readonly string[], hostname: string): void {
-    for (const address of addresses) {
+  constructor(shape: SliceShape) {
+    this.#shape = shape;
+  }
+
+  add(endpoint: Endpoint): void {
+    if (!endpoint.isReady) return;
+    for (const address of endpoint.addresses) {
       const packed = packAddress(address);
       if (this.family === 0) this.family = packed.length;
       // All addresses of a slice are of one family (API validation); an FQDN has no address record to give.
       if (packed === '' || packed.length !== this.family) continue;
-      const name = hostname !== '' ? hostname : formatAddress(packed) === address ? '' : dashedText(address);
       this.addresses.push(packed);
-      this.hostnames.push(name.includes('\n') ? '' : name);
+      this.hostnames.push(this.#nameOf(endpoint, address, packed));
+      // The last endpoint with an address tells its zone.
+      if (this.#shape.keepsZones && endpoint.zone !== undefined) this.#zones.set(packed, oneLine(endpoint.zone));
     }
+  }
+
+  /** Zone of each address in lines, '' if none is known. */
+  zoneLines(): string {
+    if (this.#zones.size === 0) return '';
+    return flat([this.addresses.map((address) => (this.#zones.get(address) ?? '').toLowerCase()).join('\n')]);
+  }
+
+  #nameOf({ hostname, podName }: Endpoint, address: string, packed: string): string {
+    if (hostname !== '') return oneLine(hostname);
+    const isPod = this.#shape.usesPodNames && podName !== '' && podName.length <= POD_NAME_CHARS_MAX;
+    if (isPod && oneLine(podName) !== '') return POD_NAME + podName;
+    return formatAddress(packed) === address ? '' : dashedText(address);
   }
 }
 
-function sliceOf(metadata: Metadata, endpoints: ReadyEndpoints, ports: readonly Port[]): EndpointSlice {
+/** '' for what no label can hold: it must not end a line either. */
+function oneLine(text: string): string {
+  return /^[ -~]*$/.test(text) ? text : '';
+}
+
+function sliceOf(
+  metadata: Metadata,
+  shape: SliceShape,
+  endpoints: ReadyEndpoints,
+  ports: readonly Port[],
+): EndpointSlice {
   return {
     namespace: metadata.namespace,
     name: metadata.name,
-    service: metadata.serviceName,
+    service: shape.isImported ? metadata.importName : metadata.serviceName,
+    cluster: shape.isImported ? metadata.sourceCluster : '',
     family: endpoints.family,
     addresses: flat(endpoints.addresses),
     hostnames: endpoints.hostnames.some((name) => name !== '') ? flat([endpoints.hostnames.join('\n')]) : '',
+    zones: endpoints.zoneLines(),
     ports: sharePorts(ports),
     triggerTime: metadata.triggerTime,
+    triggerService: metadata.serviceName,
   };
 }
 

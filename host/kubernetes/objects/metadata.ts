@@ -12,6 +12,11 @@ export interface Metadata {
   isTerminating: boolean;
   /** Label kubernetes.io/service-name. */
   serviceName: string;
+  /** Labels of the multicluster API: the service import that a slice belongs to, and the cluster it comes from. */
+  importName: string;
+  sourceCluster: string;
+  /** All labels, of resources that keep them. */
+  readonly labels: Map<string, string> | undefined;
   /** Annotation endpoints.kubernetes.io/last-change-trigger-time. */
   triggerTime: string;
   /** Annotation k8s.io/initial-events-end is "true": the bookmark that ends the first load. */
@@ -19,16 +24,21 @@ export interface Metadata {
 }
 
 const SERVICE_NAME = 'kubernetes.io/service-name';
+export const IMPORT_NAME = 'multicluster.kubernetes.io/service-name';
+const SOURCE_CLUSTER = 'multicluster.kubernetes.io/source-cluster';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
-export function emptyMetadata(): Metadata {
+export function emptyMetadata(keepsLabels = false): Metadata {
   return {
     name: '',
     namespace: '',
     resourceVersion: '',
     isTerminating: false,
     serviceName: '',
+    importName: '',
+    sourceCluster: '',
+    labels: keepsLabels ? new Map() : undefined,
     triggerTime: '',
     endsInitialEvents: false,
   };
@@ -53,10 +63,11 @@ export function readMetadata(reader: ProtobufReader, metadata: Metadata): void {
 /** One entry of labels or annotations. Their wanted keys differ, so one function serves both. */
 function readMapEntry(reader: ProtobufReader, metadata: Metadata): void {
   const isLabel = reader.is(11);
+  const keepsEntry = isLabel && metadata.labels !== undefined;
   const outer = reader.enter();
   let key = '';
   while (reader.next()) {
-    if (reader.is(1) && isWantedLength(reader)) key = reader.text();
+    if (reader.is(1) && (keepsEntry || isWantedLength(reader))) key = reader.text();
     else if (reader.is(2) && key !== '') setEntry(metadata, isLabel, key, reader.text());
     else reader.skip();
   }
@@ -66,16 +77,27 @@ function readMapEntry(reader: ProtobufReader, metadata: Metadata): void {
 /** Saves the string of a key that cannot be a wanted one: most labels and annotations are none of ours. */
 function isWantedLength(reader: ProtobufReader): boolean {
   const bytes = reader.octets[reader.at];
-  return bytes === SERVICE_NAME.length || bytes === TRIGGER_TIME.length || bytes === INITIAL_EVENTS_END.length;
+  return bytes !== undefined && WANTED_LENGTHS.has(bytes);
 }
+
+const WANTED_LENGTHS: ReadonlySet<number> = new Set(
+  [SERVICE_NAME, IMPORT_NAME, SOURCE_CLUSTER, TRIGGER_TIME, INITIAL_EVENTS_END].map((key) => key.length),
+);
 
 function setEntry(metadata: Metadata, isLabel: boolean, key: string, value: string): void {
-  if (isLabel && key === SERVICE_NAME) metadata.serviceName = value;
-  else if (!isLabel && key === TRIGGER_TIME) metadata.triggerTime = value;
-  else if (!isLabel && key === INITIAL_EVENTS_END) metadata.endsInitialEvents = value === 'true';
+  if (isLabel) setLabel(metadata, key, value);
+  else if (key === TRIGGER_TIME) metadata.triggerTime = value;
+  else if (key === INITIAL_EVENTS_END) metadata.endsInitialEvents = value === 'true';
 }
 
-export function metadataOfJson(object: unknown): Metadata {
+function setLabel(metadata: Metadata, key: string, value: string): void {
+  metadata.labels?.set(key, value);
+  if (key === SERVICE_NAME) metadata.serviceName = value;
+  else if (key === IMPORT_NAME) metadata.importName = value;
+  else if (key === SOURCE_CLUSTER) metadata.sourceCluster = value;
+}
+
+export function metadataOfJson(object: unknown, keepsLabels = false): Metadata {
   const source = field(object, 'metadata');
   const labels = field(source, 'labels');
   const annotations = field(source, 'annotations');
@@ -85,7 +107,15 @@ export function metadataOfJson(object: unknown): Metadata {
     resourceVersion: text(source, 'resourceVersion'),
     isTerminating: text(source, 'deletionTimestamp') !== '',
     serviceName: text(labels, SERVICE_NAME),
+    importName: text(labels, IMPORT_NAME),
+    sourceCluster: text(labels, SOURCE_CLUSTER),
+    labels: keepsLabels ? labelsOf(labels) : undefined,
     triggerTime: text(annotations, TRIGGER_TIME),
     endsInitialEvents: text(annotations, INITIAL_EVENTS_END) === 'true',
   };
+}
+
+function labelsOf(labels: unknown): Map<string, string> {
+  const names = typeof labels === 'object' && labels !== null ? Object.keys(labels) : [];
+  return new Map(names.map((name) => [name, text(labels, name)]));
 }

@@ -11,6 +11,8 @@ export interface Pod {
   /** Packed; '' while it has none. */
   readonly address: string;
   readonly isTerminating: boolean;
+  /** All labels, if they are kept. */
+  readonly labels: ReadonlyMap<string, string> | undefined;
 }
 
 export function readPod(reader: ProtobufReader, metadata: Metadata, readMetadata: () => void): Pod {
@@ -39,5 +41,6 @@ function podOf(metadata: Metadata, address: string): Pod {
     name: metadata.name,
     address: packAddress(address),
     isTerminating: metadata.isTerminating,
+    labels: metadata.labels,
   };
 }

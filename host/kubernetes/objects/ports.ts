@@ -16,11 +16,14 @@ export interface Port {
 export interface Ports {
   /** The same text for equal lists. */
   readonly key: string;
-  /** Never empty: an object without ports has one of number PORT_NONE, which gives it addresses and no SRV. */
+  /** Of a service or a slice never empty: without ports there is one of number PORT_NONE, which gives it addresses and no SRV. */
   readonly list: readonly Port[];
 }
 
 export const PORT_NONE = -1;
+
+/** Of an object that has no entries where it has no ports. */
+export const NO_PORTS: Ports = { key: '', list: [] };
 
 /** Lists remembered; a cluster with more of them shares less. */
 const SHARED_MAX = 4096;
@@ -28,7 +31,7 @@ const shared = new Map<string, Ports>();
 
 /** The one list for these ports. */
 export function sharePorts(ports: readonly Port[]): Ports {
-  const found = ports.length === 0 ? NO_PORTS : ports;
+  const found = ports.length === 0 ? UNNUMBERED : ports;
   const key = found.map((port) => `${port.name}/${port.protocol}/${port.port}`).join(' ');
   const known = shared.get(key);
   if (known !== undefined) return known;
@@ -66,4 +69,4 @@ function normalPort(name: string, protocol: string, port: number): Port {
   return { name: name.toLowerCase(), protocol: protocol.toLowerCase(), port: isUsable ? port : PORT_NONE };
 }
 
-const NO_PORTS: readonly Port[] = [{ name: '', protocol: '', port: PORT_NONE }];
+const UNNUMBERED: readonly Port[] = [{ name: '', protocol: '', port: PORT_NONE }];

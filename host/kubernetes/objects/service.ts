@@ -67,20 +67,23 @@ function emptySpec(): Spec {
 
 function serviceOf(metadata: Metadata, spec: Spec): Service {
   const texts = spec.clusterIps.length > 0 ? spec.clusterIps : [spec.clusterIp];
-  let v4 = '';
-  let v6 = '';
-  for (const clusterIp of texts) {
-    const packed = packAddress(clusterIp);
-    if (packed.length === 4) v4 += packed;
-    else v6 += packed;
-  }
   return {
     namespace: metadata.namespace,
     name: metadata.name,
     kind: spec.type === 'ExternalName' ? 'external-name' : texts[0] === 'None' ? 'headless' : 'cluster-ip',
-    v4,
-    v6,
+    ...packClusterIps(texts),
     ports: sharePorts(spec.ports),
     externalName: spec.externalName,
   };
+}
+
+export function packClusterIps(texts: readonly string[]): Pick<Service, 'v4' | 'v6'> {
+  let v4 = '';
+  let v6 = '';
+  for (const text of texts) {
+    const packed = packAddress(text);
+    if (packed.length === 4) v4 += packed;
+    else v6 += packed;
+  }
+  return { v4, v6 };
 }

@@ -3,10 +3,10 @@
 
 import { systemClock } from '../../clock.ts';
 import { type Access, checkAccess, podEnvironment } from '../../kubernetes/access.ts';
-import { packAddress } from '../../kubernetes/addresses.ts';
 import { API_TIMING } from '../../kubernetes/backoff.ts';
-import { Cluster } from '../../kubernetes/cluster.ts';
-import { localAddresses } from '../../kubernetes/name-servers.ts';
+import { Cluster, type WatchOptions } from '../../kubernetes/cluster.ts';
+import { localAddresses as machineAddresses } from '../../kubernetes/name-servers.ts';
+import type { RecordsOptions } from '../../kubernetes/records.ts';
 import type { Log } from '../../log.ts';
 import type { Control, ControlServices, ServerBlock } from '../../plugin/contract.ts';
 import { clusterObserver } from './metrics.ts';
@@ -15,7 +15,13 @@ import type { KubernetesConfig } from './parse.ts';
 export interface KubernetesControl extends Control {
   /** Byte offset of the record store. */
   readonly records: number;
+  /** Byte offset of the store of a cluster set's services, where the directive has zones for them. */
+  readonly imported: number | undefined;
+  /** What the shards are told: where the records are, if they are to say who a client is. */
+  readonly shared: ClientShare;
 }
+
+export type ClientShare = { readonly clients: number | undefined };
 
 const WAITING_MS = 500;
 
@@ -32,21 +38,21 @@ export function createControl(
   }
   const access = accessOf(config);
   const pod = podEnvironment();
-  const records = {
-    zones: config.zones,
-    primaryZone: config.primaryZone,
-    pods: config.pods,
-    localAddresses: boundAddresses(block),
-  };
-  const key = JSON.stringify(['kubernetes', checkAccess(access, pod), records]);
+  const records = recordsOptions(config, block);
+  const watch = watchOptions(config, block);
+  const imports = config.multiclusterZones;
+  const key = JSON.stringify(['kubernetes', checkAccess(access, pod), records, watch, imports]);
   const shared = services.shared(key, () => {
     const observer = clusterObserver(services.metrics);
-    const timing = API_TIMING;
-    return new Cluster(services.createRecords(), { access, pod, records, log, clock: systemClock, timing, observer });
+    const options = { access, pod, records, watch, log, clock: systemClock, timing: API_TIMING, observer };
+    const imported = imports.length > 0 ? services.createRecords() : undefined;
+    return new Cluster(services.createRecords(), imported, options);
   });
   const cluster = shared.value;
   return {
     records: cluster.recordsAddress,
+    imported: cluster.importedAddress,
+    shared: { clients: watch.knowsClients ? cluster.recordsAddress : undefined },
     async start() {
       await cluster.start();
       await waitForSync(cluster, config.startupTimeoutMs, log);
@@ -79,16 +85,19 @@ function accessOf(config: KubernetesConfig): Access {
   return { kind: 'in-cluster' };
 }
 
-/** Addresses by which the name servers of the zone are found: those the block is bound to, or the machine's. */
-function boundAddresses(block: ServerBlock): string[] {
-  const bound = block.keys.map((key) => /^dns:\/\/\[?([^\]]*?)\]?:\d+$/.exec(key.server)?.[1] ?? '');
-  if (bound.every((address) => address === '')) return localAddresses();
-  return [...new Set(bound.map((address) => packAddress(address.replace(/%.*$/, ''))))].filter(isReachable);
+function recordsOptions(config: KubernetesConfig, block: ServerBlock): Omit<RecordsOptions, 'wall'> {
+  const { zones, primaryZone, pods, namespaces, isZonal, ignoresEmptyServices } = config;
+  const localAddresses = isBound(block) ? [] : machineAddresses();
+  return { zones, primaryZone, pods, namespaces, isZonal, ignoresEmptyServices, localAddresses };
 }
 
-function isReachable(packed: string): boolean {
-  const isLoopback = packed.length === 4 ? packed.charCodeAt(0) === 127 : packed === LOOPBACK_V6;
-  return packed !== '' && !isLoopback;
+function watchOptions(config: KubernetesConfig, block: ServerBlock): WatchOptions {
+  const { labels, namespaceLabels, hasEndpoints, usesPodNames } = config;
+  const knowsClients = config.pods === 'verified' && block.plugins.includes('metadata');
+  return { labels, namespaceLabels, hasEndpoints, usesPodNames, knowsClients };
 }
 
-const LOOPBACK_V6 = packAddress('::1');
+/** A block that is bound to addresses does not look for itself in the cluster (CoreDNS plugin kubernetes). */
+function isBound(block: ServerBlock): boolean {
+  return !block.keys.some((key) => /^dns:\/\/:\d+$/.test(key.server));
+}

@@ -41,9 +41,10 @@ function compile(config: KubernetesConfig, program: BlockProgram, control: Kuber
     program.slow();
     return;
   }
-  program.records({
+  const { zones, multiclusterZones: imported } = config;
+  const own = zones.filter((zone) => !imported.includes(zone));
+  const step = {
     address: control.records,
-    zones: config.zones,
     ttl: config.ttlSeconds,
     soa: {
       mname: 'ns.dns',
@@ -57,7 +58,11 @@ function compile(config: KubernetesConfig, program: BlockProgram, control: Kuber
     pods: config.pods,
     fallthrough: config.fallthrough,
     kubernetes: true,
-  });
+  };
+  if (control.imported !== undefined) program.records({ ...step, zones: imported, importedAddress: control.imported });
+  if (own.length > 0) {
+    program.records({ ...step, zones: own, ...(imported.length > 0 && { except: imported }), zonal: config.isZonal });
+  }
 }
 
 function createPlugin(config: KubernetesConfig, services: ShardServices): Plugin {

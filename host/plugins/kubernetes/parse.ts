@@ -1,7 +1,11 @@
 // `kubernetes [ZONES...] { ... }` -> KubernetesConfig.
 
-import type { DirectiveReader, Line } from '../../corefile/reader.ts';
+import { DurationError, parseDurationMs } from '../../corefile/duration.ts';
+import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+import { isInZone } from '../../dns/name.ts';
 import { IPV4_REVERSE_ZONE, IPV6_REVERSE_ZONE } from '../../dns/reverse.ts';
+import { parseSelector, type Requirement, SelectorError } from '../../kubernetes/label-selector.ts';
+import { goFloat } from './go-float.ts';
 
 /** Plain data: it crosses to every shard. */
 export type KubernetesConfig = {
@@ -14,7 +18,20 @@ export type KubernetesConfig = {
   readonly hasSpareEndpoints: boolean;
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
   readonly kubeconfig: { readonly file: string; readonly context: string | undefined } | undefined;
+  /** Names of the namespaces that are answered for, as written; [] = all. */
+  readonly namespaces: readonly string[];
+  /** Selectors of what is watched: services, slices and pods; namespaces and service imports. */
+  readonly labels: readonly Requirement[] | undefined;
+  readonly namespaceLabels: readonly Requirement[] | undefined;
   readonly pods: PodMode;
+  /** Endpoints without a hostname are named by their pods. */
+  readonly usesPodNames: boolean;
+  readonly hasEndpoints: boolean;
+  readonly ignoresEmptyServices: boolean;
+  /** Names of headless services for the endpoints of one topology zone. */
+  readonly isZonal: boolean;
+  /** Those of `zones` that hold services of a cluster set. */
+  readonly multiclusterZones: readonly string[];
   /** 0..3600 */
   readonly ttlSeconds: number;
   /** undefined = never, `.` = all names. */
@@ -42,16 +59,30 @@ export function parseKubernetes(reader: DirectiveReader): KubernetesConfig {
     hasSpareEndpoints: false,
     tls: undefined,
     kubeconfig: undefined,
+    namespaces: [],
+    labels: undefined,
+    namespaceLabels: undefined,
     pods: 'disabled',
+    usesPodNames: false,
+    hasEndpoints: true,
+    ignoresEmptyServices: false,
+    isZonal: false,
+    multiclusterZones: [],
     ttlSeconds: TTL_DEFAULT_SECONDS,
     fallthrough: undefined,
     startupTimeoutMs: STARTUP_TIMEOUT_DEFAULT_MS,
   };
   reader.properties(line, {
     ...accessProperties(reader, config),
+    ...limitProperties(reader),
+    ...watchProperties(reader, config),
+    ...nameProperties(reader, config),
     ...answerProperties(reader, config),
-    ...later(reader),
   });
+  checkTogether(reader, line, config);
+  // What lies below a zone of the set belongs to it, as in CoreDNS.
+  const { multiclusterZones } = config;
+  config.multiclusterZones = zones.filter((zone) => multiclusterZones.some((above) => isInZone(zone, above)));
   return config;
 }
 
@@ -72,13 +103,111 @@ function accessProperties(reader: DirectiveReader, config: Mutable<KubernetesCon
     },
     startup_timeout: (property: Line) => {
       // CoreDNS takes the first word and ignores the rest.
-      config.startupTimeoutMs = Math.max(0, reader.durationMs(reader.arguments(property, 1)[0]!));
+      const token = reader.arguments(property, 1)[0]!;
+      const ms = startupTimeoutMs(reader, token);
+      // There the process panics as soon as it starts.
+      if (ms <= 0) throw reader.error(token, `startup_timeout must be positive: ${token.text}`);
+      config.startupTimeoutMs = ms;
     },
   };
 }
 
-function answerProperties(reader: DirectiveReader, config: Mutable<KubernetesConfig>) {
+function startupTimeoutMs(reader: DirectiveReader, token: Token): number {
+  try {
+    return parseDurationMs(token.text);
+  } catch (error) {
+    if (!(error instanceof DurationError)) throw error;
+    throw reader.error(token, `failed to parse startup_timeout: ${token.text}, ${error.message}`);
+  }
+}
+
+/** Limits of the client. CoreDNS sets them when its client is made already: they are checked and do nothing. */
+function limitProperties(reader: DirectiveReader) {
+  const integer = (property: Line) => {
+    const { word } = property;
+    const token = reader.argument(property);
+    const value = reader.maybeInteger(token);
+    if (value === undefined || !isInt64(token.text)) {
+      const fault = value === undefined ? 'invalid syntax' : 'value out of range';
+      const text = `strconv.Atoi: parsing ${JSON.stringify(token.text)}: ${fault}`;
+      throw reader.error(token, `invalid ${word.text} ${JSON.stringify(token.text)}: ${text}`);
+    }
+    if (value < 0) throw reader.error(token, `${word.text} must be >= 0`);
+  };
   return {
+    apiserver_qps: (property: Line) => {
+      const token = reader.argument(property);
+      const value = goFloat(token.text, 32);
+      if (typeof value === 'string') {
+        const text = `strconv.ParseFloat: parsing ${JSON.stringify(token.text)}: ${value}`;
+        throw reader.error(token, `invalid apiserver_qps ${JSON.stringify(token.text)}: ${text}`);
+      }
+      if (value < 0) throw reader.error(token, 'apiserver_qps must be >= 0');
+    },
+    apiserver_burst: integer,
+    apiserver_max_inflight: integer,
+  };
+}
+
+function isInt64(text: string): boolean {
+  const value = BigInt(text.replace(/^\+/, ''));
+  return BigInt.asIntN(64, value) === value;
+}
+
+/** What is watched, and what of it is shown. */
+function watchProperties(reader: DirectiveReader, config: Mutable<KubernetesConfig>) {
+  return {
+    namespaces: (property: Line) => {
+      const names = reader.arguments(property, 1).map(({ text }) => text);
+      config.namespaces = [...new Set([...config.namespaces, ...names])];
+    },
+    labels: (property: Line) => {
+      config.labels = selectorOf(reader, property, 'label');
+    },
+    namespace_labels: (property: Line) => {
+      config.namespaceLabels = selectorOf(reader, property, 'namespace_label');
+    },
+    noendpoints: (property: Line) => {
+      reader.arguments(property, 0, 0);
+      config.hasEndpoints = false;
+    },
+  };
+}
+
+function selectorOf(reader: DirectiveReader, property: Line, what: string): readonly Requirement[] {
+  const text = reader
+    .arguments(property, 1)
+    .map((token) => token.text)
+    .join(' ');
+  try {
+    return parseSelector(text);
+  } catch (error) {
+    if (!(error instanceof SelectorError)) throw error;
+    throw reader.error(property.args[0]!, `unable to parse ${what} selector value: '${text}': ${error.message}`);
+  }
+}
+
+/** Which names there are. */
+function nameProperties(reader: DirectiveReader, config: Mutable<KubernetesConfig>) {
+  return {
+    endpoint_pod_names: (property: Line) => {
+      reader.arguments(property, 0, 0);
+      config.usesPodNames = true;
+    },
+    zonal: (property: Line) => {
+      reader.arguments(property, 0, 0);
+      config.isZonal = true;
+    },
+    ignore: (property: Line) => {
+      // Without a word CoreDNS ignores nothing, and says nothing.
+      const [token] = property.args;
+      if (token === undefined) return;
+      if (token.text !== 'empty_service') throw reader.error(token, `unable to parse ignore value: '${token.text}'`);
+      config.ignoresEmptyServices = true;
+    },
+    multicluster: (property: Line) => {
+      config.multiclusterZones = property.args.length === 0 ? [] : reader.zones(property.args);
+    },
     pods: (property: Line) => {
       const token = reader.argument(property);
       const mode = POD_MODES.find((known) => known === token.text);
@@ -87,6 +216,11 @@ function answerProperties(reader: DirectiveReader, config: Mutable<KubernetesCon
       }
       config.pods = mode;
     },
+  };
+}
+
+function answerProperties(reader: DirectiveReader, config: Mutable<KubernetesConfig>) {
+  return {
     ttl: (property: Line) => {
       const token = reader.arguments(property, 1)[0]!;
       const ttl = reader.integer(token);
@@ -103,17 +237,20 @@ function answerProperties(reader: DirectiveReader, config: Mutable<KubernetesCon
 
 const POD_MODES: readonly PodMode[] = ['disabled', 'insecure', 'verified'];
 
-/** What CoreDNS has and this server does not have yet. */
-const LATER: readonly string[] = [
-  ...['namespaces', 'labels', 'namespace_labels', 'endpoint_pod_names', 'noendpoints', 'ignore', 'multicluster'],
-  ...['zonal', 'apiserver_qps', 'apiserver_burst', 'apiserver_max_inflight'],
-];
-
-function later(reader: DirectiveReader): Record<string, (property: Line) => never> {
-  const refuse = (property: Line) => {
-    throw reader.notSupported(property.word);
-  };
-  return Object.fromEntries(LATER.map((word) => [word, refuse]));
+/** Options that exclude each other. */
+function checkTogether(reader: DirectiveReader, line: Line, config: KubernetesConfig): void {
+  const last = (word: string) => line.properties.findLast((property) => property.word.text === word)!.word;
+  if (config.namespaces.length > 0 && config.namespaceLabels !== undefined) {
+    throw reader.error(last('namespace_labels'), 'namespaces and namespace_labels cannot both be set');
+  }
+  for (const zone of config.multiclusterZones) {
+    if (config.zones.includes(zone)) continue;
+    const all = `(authoritative zones: [${config.zones.join(' ')}])`;
+    throw reader.error(last('multicluster'), `is not authoritative for the multicluster zone ${zone} ${all}`);
+  }
+  if (config.isZonal && !config.hasEndpoints) {
+    throw reader.error(last('zonal'), 'zonal requires the endpoint cache; remove noendpoints');
+  }
 }
 
 /** The two whole reverse trees count as ordinary zones here, as in CoreDNS. */

@@ -17,6 +17,8 @@ import { API_TIMING } from '../../../host/kubernetes/backoff.ts';
 import { Cluster } from '../../../host/kubernetes/cluster.ts';
 import { createLog } from '../../../host/log.ts';
 import { FakeStore } from '../../kubernetes/fake-store.ts';
+import { PLAIN } from '../../kubernetes/model.ts';
+import { PLAIN_WATCH } from '../../kubernetes/test-cluster.ts';
 
 const CLUSTER_FILE = join(import.meta.dirname, '../../../deploy/demo/cluster.yaml');
 const NO_POD = { host: undefined, port: undefined, root: '' };
@@ -36,10 +38,17 @@ async function until(isSo: () => boolean, text: () => string = () => ''): Promis
 /** A cluster that watches the API at `url`. */
 async function watched(t: TestContext, url: string): Promise<FakeStore> {
   const store = new FakeStore();
-  const cluster = new Cluster(store, {
+  const cluster = new Cluster(store, undefined, {
     access: { kind: 'endpoint', url, tls: undefined },
     pod: NO_POD,
-    records: { zones: ['cluster.local.'], primaryZone: 'cluster.local.', pods: 'verified', localAddresses: [] },
+    records: {
+      ...PLAIN,
+      zones: ['cluster.local.'],
+      primaryZone: 'cluster.local.',
+      pods: 'verified',
+      localAddresses: [],
+    },
+    watch: PLAIN_WATCH,
     log: createLog(() => {}),
     clock: systemClock,
     timing: { ...API_TIMING, backoffMs: [5, 50] },
@@ -167,7 +176,7 @@ test('mistakes in the file, with their lines', () => {
 });
 
 test('an empty file is an empty cluster', () => {
-  const empty = { namespaces: [], services: [], endpointslices: [], pods: [] };
+  const empty = { namespaces: [], services: [], endpointslices: [], pods: [], serviceimports: [] };
   for (const text of ['', '---\n', '# nothing\n---\n---\n']) assert.deepEqual(parseManifest(text), empty);
 });
 

@@ -83,6 +83,8 @@ async function demo(t: TestContext): Promise<Started> {
   };
 }
 
+const CONTROL = { records: 0, imported: undefined, shared: { clients: undefined } };
+
 function configOf(text: string) {
   return parseKubernetes(readerOf('kubernetes', text));
 }
@@ -190,7 +192,7 @@ test('the step of the fast face', () => {
   const config = configOf(
     'kubernetes cluster.local in-addr.arpa {\nttl 600\npods verified\nfallthrough in-addr.arpa\n}',
   );
-  kubernetes.compile?.(config, partial as BlockProgram, { records: 77 });
+  kubernetes.compile?.(config, partial as BlockProgram, { ...CONTROL, records: 77 });
   assert.deepEqual(steps, [
     {
       address: 77,
@@ -200,7 +202,26 @@ test('the step of the fast face', () => {
       pods: 'verified',
       fallthrough: ['in-addr.arpa.'],
       kubernetes: true,
+      zonal: false,
     },
+  ]);
+});
+
+test('zones of a cluster set have a step of their own, before the others', () => {
+  const steps: RecordsStep[] = [];
+  const partial: Partial<BlockProgram> = { records: (step) => void steps.push(step) };
+  const config = configOf('kubernetes local set.local {\nmulticluster set.local\nzonal\n}');
+  kubernetes.compile?.(config, partial as BlockProgram, { ...CONTROL, records: 77, imported: 78 });
+  const shown = steps.map(({ address, zones, importedAddress, except, zonal }) => ({
+    address,
+    zones,
+    importedAddress,
+    except,
+    zonal,
+  }));
+  assert.deepEqual(shown, [
+    { address: 77, zones: ['set.local.'], importedAddress: 78, except: undefined, zonal: undefined },
+    { address: 77, zones: ['local.'], importedAddress: undefined, except: ['set.local.'], zonal: true },
   ]);
 });
 

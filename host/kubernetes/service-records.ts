@@ -1,0 +1,108 @@
+// Publishes the services of a model into a record store: what has changed since the last time, and of that only the
+// owners that differ. Its cost follows the services that changed, not the cluster.
+
+import type { RecordName, RecordSet, RecordStore } from '../plugin/contract.ts';
+import { addressOctets, splitAddresses } from './addresses.ts';
+import { isSameOwner, type Owner, type ServiceRecords as SrvRecords } from './collector.ts';
+import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
+import { keyOctets, ownerKey, wireOf } from './names.ts';
+import type { Service } from './objects/service.ts';
+import { type NameShape, serviceOwners } from './owners.ts';
+
+export class ServiceRecords {
+  readonly #model: ClusterModel;
+  readonly #store: RecordStore;
+  readonly #shape: NameShape;
+  /** Namespaces that are answered for; empty = all. */
+  readonly #exposed: ReadonlySet<string>;
+  /** Keys of owners that nothing will name once this flush is over. */
+  readonly gone: string[] = [];
+
+  constructor(model: ClusterModel, store: RecordStore, shape: NameShape, namespaces: readonly string[]) {
+    this.#model = model;
+    this.#store = store;
+    this.#shape = shape;
+    this.#exposed = new Set(namespaces);
+  }
+
+  isExposed(namespace: NamespaceEntry): boolean {
+    return namespace.isKnown && (this.#exposed.size === 0 || this.#exposed.has(namespace.name));
+  }
+
+  /** Puts the namespace's own name below each branch, or takes it away; true if it has appeared or gone. */
+  publishNamespace(namespace: NamespaceEntry, branches: readonly string[]): boolean {
+    const isShown = this.isExposed(namespace);
+    if (isShown === namespace.isPublished) return false;
+    namespace.isPublished = isShown;
+    for (const branch of branches) {
+      const key = ownerKey(namespace.name, branch);
+      if (key === undefined || key.length > this.#shape.keyBytesMax) continue;
+      if (isShown) this.put(key, []);
+      else this.gone.push(key);
+    }
+    for (const service of namespace.services.values()) this.#model.changedServices.add(service);
+    return true;
+  }
+
+  /** Endpoints before the SRV records that name them, so that no reader meets a record whose target is gone. */
+  publishService(entry: ServiceEntry): void {
+    const isShown = entry.namespace.isPublished;
+    const service = isShown ? entry.service : undefined;
+    const slices = isShown ? entry.slices : [];
+    const before = new Map(this.#owners(entry.publishedService, entry.publishedSlices).map((o) => [o.key, o]));
+    for (const owner of this.#owners(service, slices)) {
+      const old = before.get(owner.key);
+      before.delete(owner.key);
+      if (old === undefined || !isSameOwner(old, owner)) this.put(owner.key, this.#sets(owner), owner.flags);
+    }
+    this.gone.push(...before.keys());
+    entry.publishedService = service;
+    entry.publishedSlices = slices;
+  }
+
+  /** The end of a flush: takes away what nothing names any more. */
+  removeGone(): void {
+    for (const key of this.gone.splice(0)) this.#store.remove(keyOctets(key));
+  }
+
+  put(key: string, sets: readonly RecordSet[], flags = 0): number {
+    return this.#store.put(keyOctets(key), sets, flags);
+  }
+
+  /** Marks an owner as gone, if it is there. */
+  drop(key: string): void {
+    if (this.#store.find(keyOctets(key)) !== 0) this.gone.push(key);
+  }
+
+  #owners(service: Service | undefined, slices: ServiceEntry['slices']): Owner[] {
+    return service === undefined ? [] : serviceOwners(service, slices, this.#shape);
+  }
+
+  #sets(owner: Owner): RecordSet[] {
+    const sets = addressSets(owner.v4, owner.v6);
+    if (owner.srv !== undefined) sets.push(this.#serviceSet(owner.srv));
+    // Absolute: whether the target lies in the zone is the question's matter, a directive may have several.
+    if (owner.alias !== '') sets.push({ type: 'CNAME', names: [absoluteName(wireOf(owner.alias))] });
+    return sets;
+  }
+
+  #serviceSet({ weight, ports, targets }: SrvRecords): RecordSet {
+    const records = ports.map((port, i) => {
+      const target = targets[i]!;
+      return { priority: 0, weight, port, target: target === '' ? 0 : this.#store.find(keyOctets(target)) };
+    });
+    return { type: 'SRV', records };
+  }
+}
+
+export function absoluteName(wire: string): RecordName {
+  return { wire: keyOctets(`${wire}\0`), relative: false };
+}
+
+export function addressSets(v4: string, v6: string): RecordSet[] {
+  const sets: RecordSet[] = [];
+  if (v4.length === 4) sets.push({ type: 'A', addresses: [addressOctets(v4)] });
+  else if (v4 !== '') sets.push({ type: 'A', addresses: splitAddresses(v4, 4) });
+  if (v6 !== '') sets.push({ type: 'AAAA', addresses: splitAddresses(v6, 16) });
+  return sets;
+}
