@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { type DemoCluster, startDemoCluster } from '../host/commands/demo/cluster.ts';
 import { createLog } from '../host/log.ts';
+import { objectFiles } from './cases/groups.ts';
 import { objectsText } from './cases/objects.ts';
 import { registerCases, type StartServer } from './cases/suite.ts';
 import { scratchDirectory } from './e2e/support/child.ts';
@@ -14,7 +15,7 @@ import { seatUnderTest, startServer } from './e2e/support/server.ts';
 
 const log = createLog(() => {});
 const clusters = new Map<string, { cluster: DemoCluster; kubeconfig: string }>();
-for (const objects of ['demo.yaml']) {
+for (const objects of objectFiles()) {
   const file = join(scratchDirectory(), objects);
   writeFileSync(file, objectsText(objects));
   const cluster = await startDemoCluster({ file, log });

@@ -29,6 +29,12 @@ export function readCaseGroups(directory = import.meta.dirname): CaseGroup[] {
   return all;
 }
 
+/** The files of objects that the groups name, each once. */
+export function objectFiles(): string[] {
+  const names = readCaseGroups().map(({ objects }) => objects);
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
 export function casesOf(group: CaseGroup): Case[] {
   return group.files.flatMap((file) => file.cases);
 }

@@ -23,6 +23,7 @@ export function objectsText(name: string): string {
   );
   return readFileSync(join(import.meta.dirname, 'objects', name), 'utf8')
     .replaceAll('LOCAL_ADDRESS]', `'${address}']`)
+    .replaceAll('LONG_POD_NAME', 'p'.repeat(64))
     .replaceAll('LOCAL_FAMILY', address.includes(':') ? 'IPv6' : 'IPv4')
     .replaceAll('MANY_ENDPOINTS', `[${endpoints.join(', ')}]`);
 }

@@ -1,15 +1,16 @@
 // The cases against the real CoreDNS and a real API server: what they expect is what CoreDNS does.
 
 import { after } from 'node:test';
+import { objectFiles } from '../cases/groups.ts';
 import { readObjects } from '../cases/objects.ts';
 import { registerCases } from '../cases/suite.ts';
 import { ControlPlane } from './support/control-plane.ts';
 import { startServer } from './support/server.ts';
 
 const planes = new Map<string, ControlPlane>();
-for (const objects of ['demo.yaml']) {
+for (const objects of objectFiles()) {
   const plane = await ControlPlane.start();
-  await plane.api.createAll(readObjects(objects));
+  await plane.createObjects(readObjects(objects));
   planes.set(objects, plane);
 }
 after(async () => {

@@ -39,7 +39,7 @@ const shorten = (text: string) =>
 const upstream = await Upstream.start();
 const objects = value('objects');
 const plane = objects === undefined ? undefined : await ControlPlane.start();
-await plane?.api.createAll(readObjects(objects!));
+await plane?.createObjects(readObjects(objects!));
 const kubeconfig = plane?.writeKubeconfig();
 const server = await startServer('coredns', corefileTemplate(value('corefile')!), {
   upstreamPort: upstream.port,

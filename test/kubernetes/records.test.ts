@@ -214,6 +214,20 @@ test('the name servers are the services that have this process as an endpoint', 
   assert.equal(cluster.store.at('@'), 'NS ns.dns>glue-ns.dns');
 });
 
+// docs/differences.md: CoreDNS makes a name with an empty label of it, cannot write that, and sends nothing.
+test('a slice without a service has no PTR records, and an endpoint without a cluster is a target all the same', () => {
+  const cluster = new TestCluster();
+  cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
+  cluster.apply({ kind: 'service', object: headless('db'), isThere: true });
+  const endpoints = [{ addresses: ['10.0.0.1'], conditions: {} }];
+  cluster.apply({ kind: 'slice', object: sliceNamed('s', '', endpoints), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('ptr-0a000001'), undefined);
+  cluster.apply({ kind: 'slice', object: sliceNamed('t', 'db', endpoints), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('ptr-0a000001'), 'PTR 10-0-0-1.db.a.svc.cluster.local.');
+});
+
 test('NS shows an address as often as CoreDNS finds it', () => {
   const cluster = new TestCluster('disabled', ['10.0.0.1', '10.0.0.2']);
   cluster.apply({ kind: 'namespace', name: 'a', isThere: true });

@@ -20,6 +20,8 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   Service: '/api/v1/namespaces/NS/services',
   Pod: '/api/v1/namespaces/NS/pods',
   EndpointSlice: '/apis/discovery.k8s.io/v1/namespaces/NS/endpointslices',
+  ServiceImport: '/apis/multicluster.x-k8s.io/v1alpha1/namespaces/NS/serviceimports',
+  CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
   ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
   ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
 };

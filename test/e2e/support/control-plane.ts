@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { ApiClient } from './api-client.ts';
+import { ApiClient, type KubernetesObject } from './api-client.ts';
 import { Child, scratchDirectory, until } from './child.ts';
 import { freePort } from './ports.ts';
 import { toolPath } from './tools.ts';
@@ -87,6 +87,38 @@ export class ControlPlane {
     );
   }
 
+  /** Installs the multicluster API, as far as a DNS server reads it. */
+  async defineServiceImports(): Promise<void> {
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    await this.api.create({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: {
+        name: 'serviceimports.multicluster.x-k8s.io',
+        // The API server asks where a group below k8s.io was agreed on.
+        annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes/enhancements/issues/1645' },
+      },
+      spec: {
+        group: 'multicluster.x-k8s.io',
+        scope: 'Namespaced',
+        names: { plural: 'serviceimports', singular: 'serviceimport', kind: 'ServiceImport' },
+        versions: [{ name: 'v1alpha1', served: true, storage: true, schema }],
+      },
+    });
+    await until('ServiceImports are served', 20_000, () =>
+      this.api.get('/apis/multicluster.x-k8s.io/v1alpha1/serviceimports').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  /** Creates the objects, and the API that they need. */
+  async createObjects(objects: readonly KubernetesObject[]): Promise<void> {
+    if (objects.some(({ kind }) => kind === 'ServiceImport')) await this.defineServiceImports();
+    await this.api.createAll(objects);
+  }
+
   /** Forgets all revisions before the present one: older watches get 410 Gone. */
   async compact(): Promise<void> {
     const status = (await this.etcdCall('/v3/maintenance/status', {})) as { header: { revision: string } };
@@ -120,6 +152,7 @@ export class ControlPlane {
     const rules = [
       { apiGroups: [''], resources: ['services', 'namespaces', 'pods'], verbs: ['list', 'watch'] },
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+      { apiGroups: ['multicluster.x-k8s.io'], resources: ['serviceimports'], verbs: ['list', 'watch'] },
     ];
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'dns' };
     const subjects = [{ kind: 'User', name: 'dns', apiGroup: 'rbac.authorization.k8s.io' }];
