@@ -19,6 +19,9 @@ export interface ServeOptions {
   exit(code: number): void;
 }
 
+/** As a Go program that panics. */
+const EXIT_PANIC = 2;
+
 /** Resolves when the server answers; false = it was told to end meanwhile. Throws UserError with one clear line. */
 export async function serve(options: ServeOptions): Promise<boolean> {
   const log = stdoutLog();
@@ -35,6 +38,10 @@ export async function serve(options: ServeOptions): Promise<boolean> {
     onFatal: (text) => {
       log.fatal(text);
       end(1);
+    },
+    onPanic: (text) => {
+      process.stderr.write(`${text}\n`);
+      options.exit(EXIT_PANIC);
     },
   });
   const lifecycle = new Lifecycle({ server, log, pidFile: options.pidFile, exit: options.exit });

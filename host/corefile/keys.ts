@@ -76,7 +76,7 @@ export function refuseOverlaps(bindings: readonly Binding[]): void {
     if (addresses.has(binding.address)) {
       throw overlapError(binding, `cannot serve ${text} - it is already defined`);
     }
-    const other = binding.address === '' ? addresses.keys().next().value : addresses.has('') ? '' : undefined;
+    const other = binding.address === '' ? [...addresses.keys()].at(-1) : addresses.has('') ? '' : undefined;
     if (other !== undefined) {
       const otherText = other === '' ? zone : `${zone} on ${other}`;
       throw overlapError(binding, `cannot serve ${text} - zone overlap listener capacity with ${otherText}`);

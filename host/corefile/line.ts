@@ -10,6 +10,8 @@ export interface Line {
   readonly args: readonly Token[];
   /** Lines of the block that the line opens; empty without one. */
   readonly properties: readonly Line[];
+  /** The `{` that opens the block; a block may be empty. */
+  readonly open?: Token | undefined;
 }
 
 /** No plugin needs more than two levels. */
@@ -45,9 +47,9 @@ class LineReader {
     const args: Token[] = [];
     for (;;) {
       const next = this.#nextOnLine();
-      if (next === undefined) return { word, args, properties: [] };
+      if (next === undefined) return { word, args, properties: [], open: undefined };
       this.#at++;
-      if (next.text === '{') return { word, args, properties: this.#block(next, depth + 1) };
+      if (next.text === '{') return { word, args, properties: this.#block(next, depth + 1), open: next };
       if (next.text === '}') throw this.#errorAt(next, "'}' must begin a line");
       args.push(next);
     }

@@ -4,10 +4,11 @@ import { UserError } from '../errors.ts';
 import { COREDNS_DIRECTIVES } from './directives.ts';
 import type { Environment } from './environment.ts';
 import { hashOf } from './hash.ts';
-import { type BlockKey, parseKey, refuseOverlaps } from './keys.ts';
+import { type BlockKey, parseKey } from './keys.ts';
 import { type ParsedBlock, parseCorefile } from './parser.ts';
 import { DirectiveReader } from './reader.ts';
 import { type CorefileSource, defaultText } from './source.ts';
+import { suggestion } from './suggestion.ts';
 import { parsingError, type Token } from './token.ts';
 
 export interface LoadedCorefile {
@@ -52,7 +53,6 @@ export interface LoadOptions {
 export function loadCorefile(source: CorefileSource, options: LoadOptions): LoadedCorefile {
   const { blocks: parsed, warnings } = parseSource(source, options);
   const blocks = parsed.map((block) => loadBlock(block, options.defaultPort));
-  refuseRepeatedKeys(blocks);
   return { file: source.file, blocks, hash: hashOf(parsed), warnings };
 }
 
@@ -91,7 +91,7 @@ function parseSource(
 function refuseUnknown(name: string, at: Token, known: readonly string[]): void {
   if (known.includes(name)) return;
   if (COREDNS_DIRECTIVES.includes(name)) throw parsingError(at, `plugin/${name} is not supported yet`);
-  throw parsingError(at, `Unknown directive '${name}'`);
+  throw parsingError(at, `Unknown directive '${name}'${suggestion(name, COREDNS_DIRECTIVES)}`);
 }
 
 function loadBlock(block: ParsedBlock, defaultPort: number): LoadedBlock {
@@ -109,10 +109,4 @@ function loadBlock(block: ParsedBlock, defaultPort: number): LoadedBlock {
   });
   const first = block.keys[0]!;
   return { keys, zones, directives, file: first.file, line: first.line };
-}
-
-/** Blocks with `bind` are left to whoever resolves their addresses. */
-function refuseRepeatedKeys(blocks: readonly LoadedBlock[]): void {
-  const unbound = blocks.filter((block) => !block.directives.some(({ name }) => name === 'bind' || name === 'view'));
-  refuseOverlaps(unbound.flatMap((block) => block.keys.map((key) => ({ key, address: '' }))));
 }

@@ -18,6 +18,7 @@ import { DurationError, parseDurationMs } from './duration.ts';
 import { EndpointError, portNumber, splitEndpoint } from './endpoint.ts';
 import { ipAddressOf, zonesOfArgument } from './keys.ts';
 import { groupLines, type Line } from './line.ts';
+import { suggestion } from './suggestion.ts';
 import { parsingError, placeOf, type Token } from './token.ts';
 
 export type { Line, Token };
@@ -66,12 +67,18 @@ export class DirectiveReader {
 
   /** `Wrong argument count or unexpected line ending after 'WORD'` */
   argumentError(at: Token): CorefileError {
+    if (at.text === '{') return this.error(at, "Unexpected token '{', expecting argument");
     return this.error(at, `Wrong argument count or unexpected line ending after '${at.text}'`);
   }
 
-  /** `unknown property 'WORD'` */
-  unknownProperty(at: Token): CorefileError {
-    return this.error(at, `unknown property '${at.text}'`);
+  /** `unknown property 'WORD'`, and what it may have meant. */
+  unknownProperty(at: Token, known: readonly string[] = []): CorefileError {
+    return this.unknownWord(at, `unknown property '${at.text}'`, known);
+  }
+
+  /** A word that is none of these: the text, and what it may have meant. */
+  unknownWord(at: Token, text: string, known: readonly string[]): CorefileError {
+    return this.error(at, text + suggestion(at.text, known));
   }
 
   /** For options that CoreDNS has and this server does not have yet. */
@@ -93,13 +100,24 @@ export class DirectiveReader {
     return this.arguments(line, 1, 1)[0]!;
   }
 
-  /** Calls the table's function for each property of the line's block. Throws unknownProperty(). */
-  properties(line: Line, table: PropertyTable): void {
+  /**
+   * Calls the table's function for each property of the line's block.
+   * @param unknown CoreDNS's text for another word, where it is not `unknown property 'WORD'`
+   */
+  properties(line: Line, table: PropertyTable, unknown?: (word: string) => string): void {
     for (const property of line.properties) {
-      const read = Object.hasOwn(table, property.word.text) ? table[property.word.text] : undefined;
-      if (read === undefined) throw this.unknownProperty(property.word);
+      const { word } = property;
+      const read = Object.hasOwn(table, word.text) ? table[word.text] : undefined;
+      if (read === undefined) {
+        throw this.unknownWord(word, unknown?.(word.text) ?? `unknown property '${word.text}'`, Object.keys(table));
+      }
       read(property);
     }
+  }
+
+  /** Throws when the line opens a block, even an empty one. */
+  noBlock(line: Line): void {
+    if (line.open !== undefined) throw this.argumentError(line.open);
   }
 
   /** Throws when the line opens a block with anything in it. */

@@ -2,7 +2,7 @@
 // repeats.
 //
 //   main ─► shard   Load, Switch, Discard, Drain, Stop
-//   shard ─► main   Loaded, Failed, Done, Released, Notice
+//   shard ─► main   Loaded, Failed, Done, Released, Notice, Panicked
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Plain, ServerBlock } from '../plugin/contract.ts';
@@ -25,8 +25,6 @@ export interface ShardSettings {
   readonly useNative: boolean;
   /** Tests: see shard/test-hooks.ts. */
   readonly hasTestHooks: boolean;
-  /** Debug lines in the shards' log (CoreDNS plugin debug). */
-  readonly isDebug: boolean;
   readonly tcp: {
     /** From the connection to its first whole message. */
     readonly firstMessageMs: number;
@@ -43,7 +41,6 @@ export interface ShardSettings {
 export const SHARD_SETTINGS: ShardSettings = {
   useNative: true,
   hasTestHooks: false,
-  isDebug: false,
   tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 8192, unreadBytesMax: 256 << 10 },
 };
 
@@ -51,6 +48,8 @@ export const SHARD_SETTINGS: ShardSettings = {
 export interface Configuration {
   /** Raised by one at each load. */
   readonly generation: number;
+  /** Debug lines in the shards' log (CoreDNS plugin debug). */
+  readonly isDebug: boolean;
   readonly listeners: readonly ListenerPlan[];
   readonly blocks: readonly BlockPlan[];
   readonly slots: ShardSlots;
@@ -66,6 +65,10 @@ export interface ListenerPlan {
   readonly program: number;
   /** The metric label: `dns://:53`. */
   readonly server: string;
+  /** A plugin that throws ends the process. */
+  readonly isDebugging: boolean;
+  /** The line of a plugin that threw is followed by its stack. */
+  readonly showsStack: boolean;
 }
 
 export interface BlockPlan {
@@ -92,7 +95,7 @@ export interface ShardSlots {
 }
 
 export type ToShard = Load | Switch | Discard | Drain | Stop;
-export type FromShard = Loaded | Failed | Done | Released | Notice;
+export type FromShard = Loaded | Failed | Done | Released | Notice | Panicked;
 
 /** Create the plugins, open the sockets that are new; go on serving with the old configuration. */
 export interface Load extends Configuration {
@@ -163,4 +166,10 @@ export interface Notice {
   readonly block: number;
   readonly plugin: string;
   readonly message: Plain;
+}
+
+/** A plugin threw on a listener of a block that is being debugged: the process is to end. */
+export interface Panicked {
+  readonly kind: 'panicked';
+  readonly text: string;
 }

@@ -24,6 +24,8 @@ export interface PoolOptions {
   onNotice(notice: Notice): void;
   /** No shard refers to this generation any more: its program and shared data may go. */
   onReleased(generation: number): void;
+  /** A plugin threw where CoreDNS would not recover (plugin debug): the process is to end. */
+  onPanic(text: string): void;
   /** The shards cannot be kept alive: the process should end, so that whoever runs it sees it. */
   onFatal(text: string): void;
   readonly limits?: Partial<PoolLimits>;
@@ -106,6 +108,7 @@ export class ShardPool {
       (_, shard) =>
         new ShardHandle(shard, { plan, memory, module, settings }, (message) => {
           if (message.kind === 'notice') options.onNotice(message);
+          else if (message.kind === 'panicked') options.onPanic(message.text);
           else this.#release(message.generation, shard);
         }),
     );

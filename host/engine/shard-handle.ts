@@ -3,7 +3,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { closeLedger, createLedger, muteLedger, type NativeSockets } from '../net/sockets.ts';
-import type { Done, Failed, FromShard, Loaded, Notice, Released, ShardTask, ToShard } from './messages.ts';
+import type { Done, Failed, FromShard, Loaded, Notice, Panicked, Released, ShardTask, ToShard } from './messages.ts';
 
 /** Listeners, and the sockets to every upstream. */
 const DESCRIPTORS_MAX = 16384;
@@ -13,6 +13,8 @@ const END_MS = 5000;
 /** A request before it gets its number. */
 export type Request = ToShard extends infer Each ? (Each extends { id: number } ? Omit<Each, 'id'> : never) : never;
 type Answer = Loaded | Done | Failed;
+/** What a shard says of itself. */
+type Unasked = Released | Notice | Panicked;
 
 interface Waiting {
   resolve(answer: Loaded | Done): void;
@@ -29,7 +31,7 @@ export class ShardHandle {
   /** Why it was terminated; undefined = it was not. */
   terminatedFor: string | undefined;
   readonly #task: Omit<ShardTask, 'port' | 'ledger' | 'shard'>;
-  readonly #onMessage: (message: Released | Notice) => void;
+  readonly #onMessage: (message: Unasked) => void;
   readonly #ledger = createLedger(DESCRIPTORS_MAX);
   readonly #waiting = new Map<number, Waiting>();
   #port: MessagePort | undefined;
@@ -40,7 +42,7 @@ export class ShardHandle {
   constructor(
     shard: number,
     task: Omit<ShardTask, 'port' | 'ledger' | 'shard'>,
-    onMessage: (message: Released | Notice) => void,
+    onMessage: (message: Unasked) => void,
   ) {
     this.shard = shard;
     this.#task = task;
@@ -115,8 +117,8 @@ export class ShardHandle {
   }
 
   #receive(message: FromShard): void {
-    if (message.kind === 'released' || message.kind === 'notice') this.#onMessage(message);
-    else this.#settle(message);
+    if ('id' in message) this.#settle(message);
+    else this.#onMessage(message);
   }
 
   #settle(answer: Answer): void {

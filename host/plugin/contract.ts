@@ -35,21 +35,39 @@ export interface Directive<Config = unknown, ControlOf extends Control = Control
   readonly oncePerBlock: boolean;
   /** Takes all occurrences of the word in one block. Throws `reader.error(...)`. */
   parse(reader: DirectiveReader): Config;
+  /** For words about the block itself: asked once all of its directives are parsed, before any control half is made. */
+  settings?(config: Config, log: Log): Partial<BlockSettings>;
   control?(config: Config, block: ServerBlock, services: ControlServices): ControlOf;
   compile?(config: Config, program: BlockProgram, control: ControlOf | undefined): void;
   create?(config: Config, block: ServerBlock, services: ShardServices, shared: Plain): Plugin;
+}
+
+/** What some words say about their whole block; of two directives that say the same the later one counts. */
+export interface BlockSettings {
+  /** IP addresses to listen on, an IPv6 link-local one with its zone; absent: all addresses (plugin bind). */
+  readonly addresses: readonly string[];
+  /** Sockets an address, 'auto' = as many as serving threads (plugin multisocket). */
+  readonly sockets: number | 'auto';
+  /** Where relative paths begin (plugin root). */
+  readonly root: string;
+  /** A plugin that throws ends the process, debug lines are printed (plugin debug). */
+  readonly isDebugging: boolean;
+  /** The log line of a plugin that threw is followed by its stack (plugin errors). */
+  readonly showsStack: boolean;
 }
 
 /** One server block of the loaded Corefile, as both threads know it. */
 export interface ServerBlock {
   /** Position in the Corefile, from 0; the same number in every thread. */
   readonly index: number;
-  /** The keys, in file order. `zone` is lower-case and fully qualified. */
+  /** The keys in file order, each once for every address that the block listens on. */
   readonly keys: readonly ServerKey[];
   /** Zones of all keys, without repetition. */
   readonly zones: readonly string[];
   /** Words of the directives in use, in chain order. */
   readonly plugins: readonly string[];
+  /** Where relative paths of its plugins begin, '' = the working directory. See blockPath() in host/plugin/path.ts. */
+  readonly root: string;
   /** Corefile path and line of the block's first key, for messages. */
   readonly file: string;
   readonly line: number;
@@ -57,7 +75,10 @@ export interface ServerBlock {
 
 export interface ServerKey {
   readonly transport: 'dns';
+  /** Lower-case, fully qualified. */
   readonly zone: string;
+  /** '' = all addresses. */
+  readonly address: string;
   /** 0 = ephemeral. */
   readonly port: number;
   /** The metric label of the listener: `dns://:53`, with a bound address `dns://127.0.0.1:53`. */
@@ -234,6 +255,8 @@ export interface LogEntry {
   /** Index into the rules given to BlockProgram.log(). */
   readonly rule: number;
   readonly remote: Endpoint;
+  /** Address that the query came in on, as its socket has it: `::` for a UDP socket of all addresses. */
+  readonly local: string;
   readonly id: number;
   readonly opcode: number;
   readonly type: number;

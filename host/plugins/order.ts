@@ -2,7 +2,9 @@
 // in the Corefile. CoreDNS's plugin.cfg has the same order.
 
 import type { Control, Directive } from '../plugin/contract.ts';
+import { bind } from './bind/bind.ts';
 import { cache } from './cache/cache.ts';
+import { debug } from './debug/debug.ts';
 import { errors } from './errors/errors.ts';
 import { forward } from './forward/forward.ts';
 import { health } from './health/health.ts';
@@ -12,17 +14,23 @@ import { loadbalance } from './loadbalance/loadbalance.ts';
 import { log } from './log/log.ts';
 import { loop } from './loop/loop.ts';
 import { metadata } from './metadata/metadata.ts';
+import { multisocket } from './multisocket/multisocket.ts';
 import { prometheus } from './prometheus/prometheus.ts';
 import { ready } from './ready/ready.ts';
 import { reload } from './reload/reload.ts';
+import { root } from './root/root.ts';
 import { whoami } from './whoami/whoami.ts';
 
 /** What the server knows of a directive: its configuration and control half are its own business. */
 export type AnyDirective = Directive<unknown, Control>;
 
 export const directives: readonly AnyDirective[] = [
+  root,
   metadata,
+  multisocket,
   reload,
+  bind,
+  debug,
   ready,
   health,
   prometheus,

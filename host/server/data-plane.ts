@@ -25,6 +25,7 @@ export interface DataPlaneEvents {
   onNotice(notice: Notice): void;
   onReleased(generation: number): void;
   onFatal(text: string): void;
+  onPanic(text: string): void;
 }
 
 export class DataPlane {

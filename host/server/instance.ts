@@ -9,14 +9,15 @@ import type { Log } from '../log.ts';
 import type { Control, ControlServices, Plain, ServerBlock } from '../plugin/contract.ts';
 import { type AnyDirective, directives } from '../plugins/order.ts';
 import type { DataPlane } from './data-plane.ts';
-import { type Listener, listenersOf, serverBlocks } from './zones.ts';
+import { type BlockPlan, defaultSettings, type Listener, listenersOf, serverBlocks } from './zones.ts';
 
 export interface InstanceParts {
   readonly loaded: LoadedCorefile;
   readonly plane: DataPlane;
   readonly generation: number;
-  /** Address that all listeners bind to; '' = all. */
+  /** Address of blocks that name none; '' = all. */
   readonly address: string;
+  readonly log: Log;
   /** Tests: every query takes the slow face. */
   readonly isForcedSlow: boolean;
   services(instance: Instance): ControlServices;
@@ -43,6 +44,7 @@ export class Instance {
   readonly listeners: readonly Listener[];
   readonly #parts: InstanceParts;
   readonly #placed: Placed[] = [];
+  readonly #isDebug: boolean;
   #program: Program | undefined;
 
   /** Parses every directive and makes the control halves; on an error what was made is stopped again. */
@@ -50,15 +52,18 @@ export class Instance {
     this.#parts = parts;
     this.loaded = parts.loaded;
     this.generation = parts.generation;
-    this.blocks = serverBlocks(parts.loaded.blocks, ORDER, parts.address);
-    this.listeners = listenersOf(this.blocks, parts.address);
-    const configs = this.blocks.map((block, i) => parseBlock(block, parts.loaded.blocks[i]!));
+    const parsed = parseBlocks(parts.loaded.blocks);
+    const plans = parsed.map((directives, i) => planBlock(parts, parts.loaded.blocks[i]!, directives));
+    const settings = plans.map((plan) => plan.settings);
+    this.blocks = serverBlocks(plans);
+    this.listeners = listenersOf(this.blocks, settings, parts.plane.plan.shardCount);
+    this.#isDebug = settings.some(({ isDebugging }) => isDebugging);
     const services = parts.services(this);
     try {
       for (const [i, block] of this.blocks.entries()) {
-        for (const parsed of configs[i]!) {
-          const control = locally(parsed, () => parsed.directive.control?.(parsed.config, block, services));
-          this.#placed.push({ ...parsed, block, control });
+        for (const each of parsed[i]!) {
+          const control = locally(each, () => each.directive.control?.(each.config, block, services));
+          this.#placed.push({ ...each, block, control });
         }
       }
     } catch (error) {
@@ -88,10 +93,9 @@ export class Instance {
     this.#program = program;
     return {
       generation,
-      listeners: this.listeners.map(({ address, port, server }, i) => ({
-        address,
-        port,
-        server,
+      isDebug: this.#isDebug,
+      listeners: this.listeners.map(({ address, port, server, isDebugging, showsStack }, i) => ({
+        ...{ address, port, server, isDebugging, showsStack },
         program: program.listeners[i]!,
       })),
       blocks: this.blocks.map((block) => ({ block, plugins: this.#pluginPlans(block) })),
@@ -193,15 +197,30 @@ export class Instance {
   }
 }
 
-/** Configurations of a block's directives in chain order. */
-function parseBlock(block: ServerBlock, loadedBlock: LoadedBlock): Parsed[] {
-  const byName = new Map(loadedBlock.directives.map((each): [string, LoadedDirective] => [each.name, each]));
-  return block.plugins.map((name) => {
-    const directive = directives.find((each) => each.name === name)!;
-    const loaded = byName.get(name)!;
-    if (directive.oncePerBlock) loaded.reader.once();
-    return { directive, config: directive.parse(loaded.reader), loaded };
+/**
+ * Configurations of each block's directives in chain order. Directive by directive, those of all blocks together, as
+ * CoreDNS sets its plugins up: of several errors the same one is told.
+ */
+function parseBlocks(blocks: readonly LoadedBlock[]): Parsed[][] {
+  const parsed = blocks.map((): Parsed[] => []);
+  for (const directive of directives) {
+    for (const [i, block] of blocks.entries()) {
+      const loaded = block.directives.find(({ name }) => name === directive.name);
+      if (loaded === undefined) continue;
+      if (directive.oncePerBlock) loaded.reader.once();
+      parsed[i]!.push({ directive, config: directive.parse(loaded.reader), loaded });
+    }
+  }
+  return parsed;
+}
+
+function planBlock(parts: InstanceParts, loaded: LoadedBlock, parsed: readonly Parsed[]): BlockPlan {
+  const said = parsed.map((each) => {
+    const log = parts.log.withPrefix(`plugin/${each.directive.name}`);
+    return locally(each, () => each.directive.settings?.(each.config, log) ?? {});
   });
+  const settings = Object.assign({}, defaultSettings(parts.address), ...said) as BlockPlan['settings'];
+  return { loaded, plugins: parsed.map(({ directive }) => directive.name), settings };
 }
 
 /** What a control half refuses gets the place of its directive: an operator has to find it. */

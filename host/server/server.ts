@@ -4,7 +4,7 @@ import { loadCorefile, readCorefileHash } from '../corefile/loader.ts';
 import type { CorefileSource } from '../corefile/source.ts';
 import { createRecordStore } from '../engine/records.ts';
 import { UserError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Log, setDebug } from '../log.ts';
 import type { ControlServices, ReloadService } from '../plugin/contract.ts';
 import { directives } from '../plugins/order.ts';
 import { DataPlane } from './data-plane.ts';
@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly isForcedSlow: boolean;
   /** The process should end with exit code 1. */
   onFatal(text: string): void;
+  /** A plugin threw where nobody recovers (plugin debug): the process should end with exit code 2. */
+  onPanic(text: string): void;
 }
 
 /** What open queries get at the end before the sockets close. */
@@ -56,6 +58,7 @@ export class Server {
         this.#instances.get(generation)?.notify(block, plugin, message, shard),
       onReleased: (generation) => this.#retire(generation),
       onFatal: (text) => options.onFatal(text),
+      onPanic: (text) => options.onPanic(text),
     });
     this.#words = new SharedWords(this.plane.memory);
     this.#caches = new SharedCaches(this.plane);
@@ -96,9 +99,9 @@ export class Server {
   }
 
   #tellStart(ports: ReadonlyMap<string, number>): void {
-    const { log, isQuiet, address } = this.#options;
+    const { log, isQuiet } = this.#options;
     const instance = this.#running!;
-    if (!isQuiet) for (const line of startLines(instance.blocks, ports, address)) log.plain(line);
+    if (!isQuiet) for (const line of startLines(instance.listeners, ports)) log.plain(line);
     instance.announce(log);
     const { fallback } = this.plane.pool;
     if (fallback !== undefined) log.warning(`UDP goes through node:dgram, one system call a message: ${fallback}`);
@@ -138,6 +141,7 @@ export class Server {
       plane: this.plane,
       generation,
       address: this.#options.address,
+      log,
       isForcedSlow,
       services: (made) => this.#services(made),
     });
@@ -161,6 +165,7 @@ export class Server {
     try {
       const ports = await loading;
       this.#running = instance;
+      setDebug(configuration.isDebug);
       if (this.#overtaken !== undefined) this.#retire(this.#overtaken);
       this.#overtaken = undefined;
       return ports;

@@ -1,8 +1,9 @@
 // From the keys of all server blocks to listeners and their zones (CoreDNS core, A3), and the lines that name them.
 
-import { hasPreferredSyntax } from '../corefile/keys.ts';
+import { type Binding, hasPreferredSyntax, refuseOverlaps } from '../corefile/keys.ts';
 import type { LoadedBlock } from '../corefile/loader.ts';
-import type { ServerBlock, ServerKey } from '../plugin/contract.ts';
+import { addressOctets, addressText } from '../dns/address.ts';
+import type { BlockSettings, ServerBlock, ServerKey } from '../plugin/contract.ts';
 
 /** One address that is listened on, over UDP and TCP. */
 export interface Listener {
@@ -11,6 +12,10 @@ export interface Listener {
   readonly port: number;
   readonly server: string;
   readonly zones: readonly ListenerZone[];
+  readonly isDebugging: boolean;
+  readonly showsStack: boolean;
+  /** How often its start lines are printed: the sockets that CoreDNS would have there. */
+  readonly sockets: number;
 }
 
 export interface ListenerZone {
@@ -21,28 +26,62 @@ export interface ListenerZone {
   readonly serverOrdinal: number;
 }
 
-/**
- * @param order words of all directives in chain order
- * @param address that all listeners bind to; '' = all addresses
- */
-export function serverBlocks(blocks: readonly LoadedBlock[], order: readonly string[], address: string): ServerBlock[] {
-  const host = address.includes(':') ? `[${address}]` : address;
-  return blocks.map((block, index) => {
-    const keys = block.keys.map(
-      ({ zone, port }): ServerKey => ({ transport: 'dns', zone, port, server: `dns://${host}:${port}` }),
-    );
-    const words = block.directives.map(({ name }) => name);
-    const plugins = order.filter((name) => words.includes(name));
-    return { index, keys, zones: block.zones, plugins, file: block.file, line: block.line };
+/** A block's directives in chain order, and what they say about the block. */
+export interface BlockPlan {
+  readonly loaded: LoadedBlock;
+  readonly plugins: readonly string[];
+  readonly settings: BlockSettings;
+}
+
+/** @param address that blocks without addresses of their own listen on; '' = all addresses */
+export function defaultSettings(address: string): BlockSettings {
+  return { addresses: [address], sockets: 1, root: '', isDebugging: false, showsStack: false };
+}
+
+/** Throws CorefileError for a zone that is served twice. */
+export function serverBlocks(plans: readonly BlockPlan[]): ServerBlock[] {
+  refuseOverlaps(plans.flatMap(bindingsOf));
+  return plans.map(({ loaded, plugins, settings: { root } }, index) => {
+    const keys = bindingsOf(plans[index]!).map(({ key: { zone, port }, address }): ServerKey => {
+      return { transport: 'dns', zone, address, port, server: serverLabel(address, port) };
+    });
+    return { index, keys, zones: loaded.zones, plugins, root, file: loaded.file, line: loaded.line };
   });
 }
 
-export function listenersOf(blocks: readonly ServerBlock[], address: string): Listener[] {
+function bindingsOf({ loaded, settings }: BlockPlan): Binding[] {
+  const addresses = settings.addresses.map(normalAddress);
+  return loaded.keys.flatMap((key) => addresses.map((address) => ({ key, address })));
+}
+
+/** One spelling for one address, as Go prints it: IPv4 in IPv6 is IPv4. */
+function normalAddress(address: string): string {
+  const [text, zone] = address.split('%', 2) as [string, string?];
+  const octets = addressOctets(text);
+  if (octets === undefined) return address;
+  const normal = addressText(octets).replace(/^::ffff:(?=\d+\.)/, '');
+  return zone === undefined ? normal : `${normal}%${zone}`;
+}
+
+function serverLabel(address: string, port: number): string {
+  return `dns://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** @param threads serving ones, the number of sockets that `auto` stands for */
+export function listenersOf(
+  blocks: readonly ServerBlock[],
+  settings: readonly BlockSettings[],
+  threads: number,
+): Listener[] {
   const listeners = new Map<string, Listener & { zones: ListenerZone[] }>();
   for (const block of blocks) {
     const servers = [...new Set(block.keys.map(({ server }) => server))];
-    for (const { zone, port, server } of block.keys) {
-      const listener = listeners.get(server) ?? { address, port, server, zones: [] };
+    const { isDebugging, showsStack, sockets } = settings[block.index]!;
+    for (const { zone, address, port, server } of block.keys) {
+      const first = { address, port, server, zones: [], sockets: sockets === 'auto' ? threads : sockets };
+      const known = listeners.get(server) ?? { ...first, isDebugging: false, showsStack };
+      // One debugged block is enough, the last block decides about stacks: CoreDNS core, NewServer
+      const listener = { ...known, isDebugging: known.isDebugging || isDebugging, showsStack };
       listeners.set(server, listener);
       listener.zones.push({ zone, block: block.index, serverOrdinal: servers.indexOf(server) });
     }
@@ -51,18 +90,18 @@ export function listenersOf(blocks: readonly ServerBlock[], address: string): Li
 }
 
 /**
- * Lines of the start: one for each zone and listener, sorted, after warnings about strange zones.
+ * Lines of the start: listener by listener its zones, sorted; a strange zone has a warning in front.
  * @param ports in use, by server label
  */
-export function startLines(
-  blocks: readonly ServerBlock[],
-  ports: ReadonlyMap<string, number>,
-  address: string,
-): string[] {
-  const keys = blocks.flatMap((block) => block.keys);
-  const strange = [...new Set(keys.map(({ zone }) => zone))].filter((zone) => !hasPreferredSyntax(zone));
-  const warnings = strange.map((zone) => `Warning: Domain "${zone}" does not follow RFC1035 preferred syntax`);
-  const place = address === '' ? '' : ` on ${address}`;
-  const served = keys.map(({ zone, port, server }) => `${zone}:${ports.get(server) ?? port}${place}`);
-  return [...warnings, ...served.sort()];
+export function startLines(listeners: readonly Listener[], ports: ReadonlyMap<string, number>): string[] {
+  return listeners.flatMap((listener) => {
+    const { address, port, server, sockets } = listener;
+    const place = `:${ports.get(server) ?? port}${address === '' ? '' : ` on ${address}`}`;
+    const zones = [...new Set(listener.zones.map(({ zone }) => zone))].sort();
+    const lines = zones.flatMap((zone) => {
+      const warning = `Warning: Domain ${JSON.stringify(zone)} does not follow RFC1035 preferred syntax`;
+      return hasPreferredSyntax(zone) ? [zone + place] : [warning, zone + place];
+    });
+    return Array.from({ length: sockets }, () => lines).flat();
+  });
 }

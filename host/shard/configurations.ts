@@ -5,7 +5,7 @@
 //               └ discard ─► gone
 
 import type { Configuration, ListenerPlan } from '../engine/messages.ts';
-import type { Log } from '../log.ts';
+import { type Log, setDebug } from '../log.ts';
 import { type Link, PluginError } from '../plugin/chain.ts';
 import type { Directive, Plugin, ServerBlock, ShardServices } from '../plugin/contract.ts';
 import type { BlockChain, Generation } from './generation.ts';
@@ -79,12 +79,15 @@ export class Configurations {
     const prepared = this.#prepared;
     if (prepared === undefined) throw new Error('there is no loaded configuration to switch to');
     const old = this.#current;
+    setDebug(prepared.configuration.isDebug);
     this.#prepared = undefined;
     this.#current = prepared;
     for (const [i, listener] of prepared.listeners.entries()) {
       const plan = prepared.configuration.listeners[i]!;
       listener.listening.program = plan.program;
       listener.listening.server = plan.server;
+      listener.listening.isDebugging = plan.isDebugging;
+      listener.listening.showsStack = plan.showsStack;
       listener.listening.generation = prepared.generation;
       if (prepared.opened.has(listener)) listener.start();
     }

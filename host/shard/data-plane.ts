@@ -33,7 +33,8 @@ export interface DataPlane {
   panicsSlot: number;
 }
 
-export function createDataPlane(task: ShardTask, engine: Engine, log: Log): DataPlane {
+/** @param onPanic see SlowPathParts */
+export function createDataPlane(task: ShardTask, engine: Engine, log: Log, onPanic: (text: string) => void): DataPlane {
   const { memory, plan, shard, settings, ledger } = task;
   const area = new ShardArea(memory, areaAt(plan, shard));
   engine.prepareShard(area.at);
@@ -46,7 +47,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log): Data
     engine,
     capacity: plan.exchangesPerShard,
     onFailure: (handle, rcode, text) => plane.slowPath.report(handle, rcode, text),
-    onRecords: (generation, metadata) => drainLogRecords(area, generation, 0, metadata),
+    onRecords: (generation, path, metadata) => drainLogRecords(area, generation, path, 0, metadata),
   });
   const handoff = new Handoff({
     area,
@@ -60,7 +61,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log): Data
     engine,
     exchanges,
     handoff,
-    onRecords: (listening, elapsedMs) => drainLogRecords(area, listening.generation, elapsedMs),
+    onRecords: (path, elapsedMs) => drainLogRecords(area, path.listening.generation, path, elapsedMs),
   });
   const plane: DataPlane = {
     area,
@@ -78,6 +79,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log): Data
       log,
       slots,
       panicsSlot: () => plane.panicsSlot,
+      onPanic,
       bridge: (plugin, query) => inner.relay(plugin, query),
     }),
     streams: new TcpStreams({ shard, area, engine, handoff }, settings.tcp),

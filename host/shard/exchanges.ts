@@ -45,7 +45,7 @@ export interface ExchangeTableParts {
   /** Tells the plugins above of a failure. */
   onFailure(handle: ExchangeHandle, rcode: number, text: string): void;
   /** Log records may be waiting; the last of them is of a query with these labels. */
-  onRecords(generation: Generation, metadata: Metadata | undefined): void;
+  onRecords(generation: Generation, path: ReplyPath, metadata: Metadata | undefined): void;
 }
 
 export class ExchangeTable implements Exchanges {
@@ -262,7 +262,7 @@ export class ExchangeTable implements Exchanges {
     const isLogged = logCount !== undefined && this.#area.word(layout.SHARD_LOG_COUNT) > logCount;
     path.reply(handle, this.at(handle), messageAt, bytes);
     // The records name blocks of this generation: read them before it may go
-    this.#parts.onRecords(generation, isLogged ? this.#metadata[handle] : undefined);
+    this.#parts.onRecords(generation, path, isLogged ? this.#metadata[handle] : undefined);
     this.#release(handle);
   }
 
@@ -307,7 +307,7 @@ export class ExchangeTable implements Exchanges {
     const at = this.at(handle);
     const bytes = engine.fail(this.#area.at, at, leaving.messageAt, leaving.bytes, RCODE_SERVFAIL, outAt, elapsedMs);
     leaving.path.reply(0, at, outAt, bytes);
-    this.#parts.onRecords(leaving.path.listening.generation, undefined);
+    this.#parts.onRecords(leaving.path.listening.generation, leaving.path, undefined);
   }
 
   #fill(handle: ExchangeHandle, leaving: LeavingQuery): void {

@@ -30,6 +30,8 @@ export interface Listening {
   readonly port: number;
   /** The metric label: `dns://:53`. */
   server: string;
+  isDebugging: boolean;
+  showsStack: boolean;
   /** Address of the LISTENER entry in the program. */
   program: number;
   generation: Generation;
@@ -39,6 +41,8 @@ export interface Listening {
 export interface ReplyPath {
   readonly listening: Listening;
   readonly proto: number;
+  /** LogEntry.local */
+  readonly localAddress: string;
   /** The exchange has ended; `bytes` 0: without a reply. The message is valid during the call. */
   reply(handle: ExchangeHandle, exchangeAt: number, messageAt: number, bytes: number): void;
   /** Where the query was sent to. */

@@ -90,6 +90,7 @@ async function openAnyPort(parts: ListenerParts, plan: ListenerPlan, generation:
   }
 }
 
-function listeningOf({ address, server, program }: ListenerPlan, port: number, generation: Generation): Listening {
-  return { address, port, server, program, generation };
+function listeningOf(plan: ListenerPlan, port: number, generation: Generation): Listening {
+  const { address, server, program, isDebugging, showsStack } = plan;
+  return { address, port, server, program, isDebugging, showsStack, generation };
 }

@@ -30,14 +30,21 @@ import { decodeSocketAddress } from '../net/socket-address.ts';
 import type { LogEntry, Metadata } from '../plugin/contract.ts';
 import { NO_LABELS } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
-import type { Generation } from './generation.ts';
+import type { Generation, ReplyPath } from './generation.ts';
 
 /**
  * Hands every waiting record to the `log` plugin of its block, and empties the list.
+ * @param path of the queries that left them.
  * @param batchMs duration of the replies that were made in the batch just sent.
  * @param metadata labels of the last record's query.
  */
-export function drainLogRecords(area: ShardArea, generation: Generation, batchMs: number, metadata?: Metadata): void {
+export function drainLogRecords(
+  area: ShardArea,
+  generation: Generation,
+  path: Pick<ReplyPath, 'localAddress'>,
+  batchMs: number,
+  metadata?: Metadata,
+): void {
   const count = area.word(SHARD_LOG_COUNT);
   if (count === 0) return;
   area.setWord(SHARD_LOG_COUNT, 0);
@@ -47,7 +54,7 @@ export function drainLogRecords(area: ShardArea, generation: Generation, batchMs
     if (logger === undefined) continue;
     try {
       const labels = i === count - 1 ? metadata : undefined;
-      logger.onLog?.(readLogRecord(area, at, batchMs, labels ?? NO_LABELS));
+      logger.onLog?.(readLogRecord(area, at, path.localAddress, batchMs, labels ?? NO_LABELS));
     } catch (error) {
       // A line is lost, not the reply that it tells of
       generation.onPanic(logger.name, error);
@@ -60,12 +67,13 @@ const REPLY_TYPES: readonly string[] = [
   ...['NOERROR', 'NXDOMAIN', 'SERVERERROR', 'NODATA', 'DELEGATION', 'META', 'UPDATE', 'OTHERERROR'],
 ];
 
-function readLogRecord(area: ShardArea, at: number, batchMs: number, metadata: Metadata): LogEntry {
+function readLogRecord(area: ShardArea, at: number, local: string, batchMs: number, metadata: Metadata): LogEntry {
   const { octets, words, floats } = area;
   const durationMs = floats[(at + LOG_DURATION_MS) >>> 3]!;
   return {
     rule: words[(at + LOG_RULE) >>> 2]!,
     remote: decodeSocketAddress(octets, at + LOG_SOCKADDR),
+    local,
     id: octets.readUInt16LE(at + LOG_ID),
     opcode: opcodeOf({ flags: octets.readUInt16LE(at + LOG_QUERY_FLAGS) }),
     type: octets.readUInt16LE(at + LOG_TYPE),

@@ -35,7 +35,7 @@ export interface InnerQueryParts {
   readonly exchanges: ExchangeTable;
   readonly handoff: Handoff;
   /** Log records may be waiting. */
-  onRecords(listening: Listening, elapsedMs: number): void;
+  onRecords(path: ReplyPath, elapsedMs: number): void;
 }
 
 /** Queries that the server asks itself. */
@@ -132,7 +132,7 @@ export class InnerQueries {
     path.reply(0, 0, outAt, bytes);
     const elapsedMs = performance.now() - startedMs;
     engine.settle(area.at, elapsedMs);
-    this.#parts.onRecords(path.listening, elapsedMs);
+    this.#parts.onRecords(path, elapsedMs);
   }
 
   #addressing(handle: ExchangeHandle) {
@@ -169,6 +169,10 @@ class InnerPath implements ReplyPath {
     this.#settle(this.#area.copy(messageAt, bytes));
   }
 
+  get localAddress(): string {
+    return this.#origin.localAddress;
+  }
+
   local(exchangeAt: number): Endpoint {
     return this.#origin.local(exchangeAt);
   }
@@ -191,6 +195,10 @@ class RelayPath implements ReplyPath {
   /** Only for a query that found the table of exchanges full. */
   reply(): void {
     this.takeRaw({ kind: 'failure', rcode: RCODE_SERVFAIL, text: 'too many queries wait for an answer' });
+  }
+
+  get localAddress(): string {
+    return this.#origin.localAddress;
   }
 
   local(exchangeAt: number): Endpoint {

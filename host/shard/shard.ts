@@ -70,10 +70,11 @@ class Shard {
 
   constructor(task: ShardTask, make: ShardMake) {
     this.#task = task;
-    const plane = createDataPlane(task, make.instantiate(task.module, task.memory), make.createLog());
+    const engine = make.instantiate(task.module, task.memory);
+    const plane = createDataPlane(task, engine, make.createLog(), (text) => this.#say({ kind: 'panicked', text }));
     this.#plane = plane;
     this.#setState(SHARD_STARTING);
-    const { area, engine, sockets, handoff, streams } = plane;
+    const { area, sockets, handoff, streams } = plane;
     this.#upstreams = make.createUpstreams({ area, sockets });
     this.#words = area.signed.subarray(CONTROL_WORDS >>> 2, (CONTROL_WORDS >>> 2) + CONTROL_WORD_COUNT);
     const nativeBase = area.octets.readBigUInt64LE(CONTROL_NATIVE_BASE);

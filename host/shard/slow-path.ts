@@ -36,6 +36,8 @@ export interface SlowPathParts {
   /** Slot of coredns_panics_total, which the last loaded configuration named. */
   panicsSlot(): number;
   readonly bridge: RelayBridge;
+  /** A plugin threw on a listener that is being debugged: the process is to end. */
+  onPanic(text: string): void;
 }
 
 interface Run {
@@ -89,9 +91,15 @@ export class SlowPath {
   /** CoreDNS core, A4: the log line and the counter of a plugin that threw. */
   panic(handle: ExchangeHandle, error: unknown): void {
     const { exchanges, log, slots } = this.#parts;
-    const server = exchanges.isOpen(handle) ? exchanges.path(handle).listening.server : '';
+    const listening = exchanges.isOpen(handle) ? exchanges.path(handle).listening : undefined;
     const text = error instanceof Error ? error.message : String(error);
-    log.error(`Recovered from panic in server: "${server}" ${text}`);
+    const stack = stackOf(error);
+    if (listening?.isDebugging === true) {
+      this.#parts.onPanic([`panic: ${text}`, '', ...stack].join('\n'));
+      return;
+    }
+    log.error(`Recovered from panic in server: "${listening?.server ?? ''}" ${text}`);
+    if (listening?.showsStack === true) for (const line of stack) log.plain(line);
     slots.add(this.#parts.panicsSlot(), 1);
   }
 
@@ -239,4 +247,11 @@ function recordBytes({ wire, name, rdata }: ResourceRecord): number {
 /** Rcodes above 15 need an OPT (RFC 6891 §6.1.3). */
 function extendedRcode(rcode: number) {
   return { payloadBytes: MESSAGE_BYTES_MAX, extendedRcode: rcode >> 4, version: 0, flags: 0, options: [] };
+}
+
+/** Where the plugin threw, a line each. */
+function stackOf(error: unknown): string[] {
+  const thrown = error instanceof PluginError ? error.cause : error;
+  const lines = thrown instanceof Error ? (thrown.stack ?? '').split('\n') : [];
+  return lines.filter((line) => /^\s+at /.test(line));
 }

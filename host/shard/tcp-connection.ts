@@ -45,6 +45,7 @@ export class TcpConnection implements ReplyPath, Deadlined {
   deadlineMs = 0;
   readonly #parts: TcpParts;
   readonly #socket: Socket;
+  #localAddress: string | undefined;
   readonly #sockaddr: Uint8Array;
   #partial: Buffer | undefined;
   #partialBytes = 0;
@@ -119,10 +120,14 @@ export class TcpConnection implements ReplyPath, Deadlined {
     else setImmediate(() => this.#goOn());
   }
 
+  get localAddress(): string {
+    this.#localAddress ??= this.#socket.localAddress?.replace(/^::ffff:(?=\d+\.)/i, '');
+    return this.#localAddress ?? this.listening.address;
+  }
+
   local(): Endpoint {
-    const { localAddress = '', localPort = this.listening.port } = this.#socket;
-    const address = localAddress.replace(/^::ffff:(?=\d+\.)/i, '');
-    return { address, port: localPort, family: address.includes(':') ? 6 : 4 };
+    const address = this.localAddress;
+    return { address, port: this.#socket.localPort ?? this.listening.port, family: address.includes(':') ? 6 : 4 };
   }
 
   #consume(chunk: Buffer): void {
@@ -139,7 +144,7 @@ export class TcpConnection implements ReplyPath, Deadlined {
     this.#flush();
     const elapsedMs = performance.now() - startedMs;
     engine.settle(area.at, elapsedMs);
-    drainLogRecords(area, this.listening.generation, elapsedMs);
+    drainLogRecords(area, this.listening.generation, this, elapsedMs);
     engine.quiesce(shard);
     if (this.#isStopped()) this.#hold(chunk.subarray(used));
     else if (this.#isEnding || this.#hasEnded) this.#end();
@@ -182,7 +187,7 @@ export class TcpConnection implements ReplyPath, Deadlined {
     if (outcome === OUTCOME_ANSWER) {
       this.#append(outAt, area.word(layout.SHARD_REPLY_BYTES));
       if (area.word(layout.SHARD_LOG_COUNT) >= LOG_RECORDS_WAITING_MAX) {
-        drainLogRecords(area, this.listening.generation, performance.now() - startedMs);
+        drainLogRecords(area, this.listening.generation, this, performance.now() - startedMs);
       }
     } else if (outcome === OUTCOME_RELAY || outcome === OUTCOME_SLOW) {
       this.#state = 'waiting';

@@ -7,7 +7,7 @@ import { OUTCOME_ANSWER, OUTCOME_LARGE, OUTCOME_RELAY, OUTCOME_SLOW, PROTO_UDP }
 import * as layout from '../../engine-as/shared/layout.ts';
 import type { Engine } from '../engine/load.ts';
 import { decodeSocketAddress, sockaddrBytes } from '../net/socket-address.ts';
-import type { QueuedReply, UdpTransport } from '../net/transport.ts';
+import { isWildcard, type QueuedReply, type UdpTransport } from '../net/transport.ts';
 import type { Endpoint, ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
 import type { LeavingQuery } from './exchanges.ts';
@@ -81,6 +81,10 @@ export class UdpLoop implements ReplyPath {
     this.#parts.flusher.flushLater(this.transport);
   }
 
+  get localAddress(): string {
+    return isWildcard(this.listening.address) ? '::' : this.listening.address;
+  }
+
   local(exchangeAt: number): Endpoint {
     const { port } = this.listening;
     const { octets, words } = this.#parts.area;
@@ -113,7 +117,7 @@ export class UdpLoop implements ReplyPath {
     if (replies !== 0) this.transport.send(replies);
     const elapsedMs = performance.now() - startedMs;
     engine.settle(area.at, elapsedMs);
-    if (area.word(layout.SHARD_LOG_COUNT) !== 0) drainLogRecords(area, this.listening.generation, elapsedMs);
+    if (area.word(layout.SHARD_LOG_COUNT) !== 0) drainLogRecords(area, this.listening.generation, this, elapsedMs);
     const handoffs = area.word(layout.SHARD_HANDOFF_COUNT);
     for (let i = 0; i < handoffs; i++) this.#handOff(area.at + layout.HANDOFFS + i * layout.HANDOFF_STRIDE, startedMs);
   }
@@ -164,7 +168,7 @@ export class UdpLoop implements ReplyPath {
     }
     const elapsedMs = performance.now() - leaving.startedMs;
     engine.settle(area.at, elapsedMs);
-    drainLogRecords(area, this.listening.generation, elapsedMs);
+    drainLogRecords(area, this.listening.generation, this, elapsedMs);
     return false;
   }
 }

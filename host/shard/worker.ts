@@ -2,13 +2,12 @@
 
 import { instantiateEngine } from '../engine/load.ts';
 import type { ShardTask } from '../engine/messages.ts';
-import { batchedStdoutLog, setDebug } from '../log.ts';
+import { batchedStdoutLog } from '../log.ts';
 import { directives } from '../plugins/order.ts';
 import { runShard } from './shard.ts';
 import { UpstreamSockets } from './upstream.ts';
 
 export default function work(task: ShardTask): Promise<void> {
-  setDebug(task.settings.isDebug);
   return runShard(task, {
     directives: new Map(directives.map((directive) => [directive.name, directive])),
     instantiate: instantiateEngine,

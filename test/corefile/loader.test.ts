@@ -119,13 +119,11 @@ test('wrong directives', () => {
   wrong('. {\n nosuch\n}', 2, 'nosuch', "Unknown directive 'nosuch'");
   wrong('. {\n whoami\n file db.example.org\n}', 3, 'file', 'plugin/file is not supported yet');
   wrong('. {\n toString\n}', 2, 'toString', "Unknown directive 'toString'");
-  wrong('. {\n whoami\n}\n.:53 {\n whoami\n}', 4, '.:53', 'cannot serve dns://.:53 - it is already defined');
-  wrong('. . {\n whoami\n}', 1, '.', 'cannot serve dns://.:53 - it is already defined');
+  wrong('. {\n fro\n}', 2, 'fro', "Unknown directive 'fro'");
+  wrong('. {\n foward . 9.9.9.9\n}', 2, 'foward', `Unknown directive 'foward', did you mean "forward"?`);
+  wrong('. {\n whaomi\n}', 2, 'whaomi', `Unknown directive 'whaomi', did you mean "whoami"?`);
+  wrong('. {\n Cache\n}', 2, 'Cache', `Unknown directive 'Cache', did you mean "cache"?`);
   wrong('.:5590{\nwhoami', 1, '.:5590{', 'zone is not a valid domain name: .:5590{');
-});
-
-test('blocks with bind are compared by whoever knows their addresses', () => {
-  assert.equal(load('. {\n bind 127.0.0.1\n}\n. {\n bind 127.0.0.2\n}').blocks.length, 2);
 });
 
 test('nothing but comments and snippets: the built-in configuration', () => {

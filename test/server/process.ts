@@ -154,13 +154,20 @@ export function serve(t: TestContext, corefile: string, args: readonly string[] 
   return start(t, ['-conf', 'Corefile', ...args], { corefile }).serves();
 }
 
+export interface AskOptions {
+  readonly type?: string;
+  readonly proto?: 'udp' | 'tcp';
+  readonly withinMs?: number;
+  readonly host?: string;
+}
+
 /** `NOERROR 192.0.2.1`, `REFUSED`, `silence`: one question over its own socket. */
 export async function ask(
   port: number,
   name: string,
-  { type = 'A', proto = 'udp', withinMs = 5000 }: { type?: string; proto?: 'udp' | 'tcp'; withinMs?: number } = {},
+  { type = 'A', proto = 'udp', withinMs = 5000, host = '127.0.0.1' }: AskOptions = {},
 ): Promise<string> {
-  const client: DnsClient = proto === 'udp' ? new UdpClient(port) : new TcpClient(port);
+  const client: DnsClient = proto === 'udp' ? new UdpClient(port, host) : new TcpClient(port, host);
   try {
     return await askClient(client, name, type, withinMs);
   } catch {

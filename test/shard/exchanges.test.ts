@@ -38,8 +38,9 @@ function createTable(capacity: number) {
     onRecords: () => {},
   });
   const path: ReplyPath = {
-    listening: { address: '', port: 53, server: '', program: 0, generation },
+    listening: { address: '', port: 53, server: '', program: 0, isDebugging: false, showsStack: false, generation },
     proto: 0,
+    localAddress: '::',
     reply: (handle, at, messageAt, bytes) => {
       const sockaddrAt = at + layout.EXCHANGE_SOCKADDR;
       sent.push({

@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly isLogging?: boolean;
   /** Directive `above` keeps labels, as plugin metadata does. */
   readonly keepsLabels?: boolean;
+  readonly isDebugging?: boolean;
+  readonly showsStack?: boolean;
 }
 
 export class TestServer {
@@ -38,6 +40,7 @@ export class TestServer {
   readonly restarts: string[] = [];
   readonly released: number[] = [];
   readonly fatals: string[] = [];
+  readonly panics: string[] = [];
   readonly plan: MemoryPlan;
   readonly memory: WebAssembly.Memory;
   readonly pool: ShardPool;
@@ -66,6 +69,7 @@ export class TestServer {
       onNotice: (notice) => this.notices.push(notice),
       onReleased: (generation) => this.released.push(generation),
       onFatal: (text) => this.fatals.push(text),
+      onPanic: (text) => this.panics.push(text),
       ...(options.limits && { limits: options.limits }),
     });
   }
@@ -91,9 +95,10 @@ export class TestServer {
     const words = ['above', 'ask'];
     const block: ServerBlock = {
       index: 0,
-      keys: [{ transport: 'dns', zone: '.', port: 53, server: 'dns://:53' }],
+      keys: [{ transport: 'dns', zone: '.', address: '', port: 53, server: 'dns://:53' }],
       zones: ['.'],
       plugins: words,
+      root: '',
       file: 'Corefile',
       line: 1,
     };
@@ -117,11 +122,14 @@ export class TestServer {
     );
     return {
       generation,
+      isDebug: options.isDebugging ?? false,
       listeners: addresses.map(({ address, port }, i) => ({
         address,
         port,
         program: program.listeners[i]!,
         server: 'dns://:53',
+        isDebugging: options.isDebugging ?? false,
+        showsStack: options.showsStack ?? false,
       })),
       blocks: [
         {

@@ -21,6 +21,7 @@ export const errors: Directive<ErrorsConfig> = {
   name: 'errors',
   oncePerBlock: true,
   parse: parseErrors,
+  settings: ({ showsStack }) => ({ showsStack }),
   control: createControl,
   // Nothing to do on a query's way: the shard calls onError() where one fails.
   compile: () => {},

@@ -14,6 +14,8 @@ export type Pattern = {
 };
 
 export type ErrorsConfig = {
+  /** The line of a plugin that threw is followed by its stack. */
+  readonly showsStack: boolean;
   readonly patterns: readonly Pattern[];
 };
 
@@ -25,14 +27,16 @@ export function parseErrors(reader: DirectiveReader): ErrorsConfig {
   const [file] = reader.arguments(line, 0, 1);
   if (file !== undefined && file.text !== 'stdout') throw reader.error(file, `invalid log file: ${file.text}`);
   const patterns: Pattern[] = [];
+  let showsStack = false;
   reader.properties(line, {
-    // Recovered errors of plugins are logged with their stack anyway.
-    stacktrace: () => {},
+    stacktrace: () => {
+      showsStack = true;
+    },
     consolidate: (property) => {
       patterns.push(pattern(reader, property));
     },
   });
-  return { patterns };
+  return { patterns, showsStack };
 }
 
 function pattern(reader: DirectiveReader, property: Line): Pattern {

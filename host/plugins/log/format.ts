@@ -22,11 +22,8 @@ export type LineFormat = (entry: LogEntry) => string;
 /** What stands for a value that there is none of. */
 const MISSING = '-';
 
-/**
- * @param local the address that queries of this block come in on, as `{local}` prints it
- */
-export function compileFormat(format: string, local: string): LineFormat {
-  const parts = partsOf(format, { ...VALUES, '{local}': () => local });
+export function compileFormat(format: string): LineFormat {
+  const parts = partsOf(format, VALUES);
   return (entry) => parts.reduce<string>((line, part) => line + (typeof part === 'string' ? part : part(entry)), '');
 }
 
@@ -39,6 +36,7 @@ const VALUES: Readonly<Record<string, Value>> = {
   '{proto}': (entry) => entry.proto,
   '{size}': (entry) => String(entry.queryBytes),
   '{remote}': (entry) => bracketed(entry.remote.address),
+  '{local}': (entry) => bracketed(entry.local),
   '{port}': (entry) => String(entry.remote.port),
   '{>id}': (entry) => String(entry.id),
   '{>opcode}': (entry) => String(entry.opcode),
@@ -81,7 +79,7 @@ export function readsLabels(format: string): boolean {
 }
 
 /** IPv6 in brackets (RFC 3986 §3.2.2). */
-export function bracketed(address: string): string {
+function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 

@@ -2,7 +2,7 @@
 // the shard hands them over in batches and this file turns them into lines.
 
 import type { BlockProgram, Directive, LogEntry, Plugin, ServerBlock, ShardServices } from '../../plugin/contract.ts';
-import { bracketed, compileFormat, readsLabels } from './format.ts';
+import { compileFormat, readsLabels } from './format.ts';
 import { type LogClass, type LogConfig, parseLog } from './parse.ts';
 
 export const log: Directive<LogConfig> = {
@@ -16,10 +16,9 @@ export const log: Directive<LogConfig> = {
   create: createPlugin,
 };
 
-function createPlugin(config: LogConfig, block: ServerBlock, services: ShardServices): Plugin {
+function createPlugin(config: LogConfig, _block: ServerBlock, services: ShardServices): Plugin {
   const lines = services.log.withPrefix('');
-  const local = localText(block);
-  const formats = config.rules.map(({ format }) => compileFormat(format, local));
+  const formats = config.rules.map(({ format }) => compileFormat(format));
   return {
     name: 'log',
     // Logging happens where the engine finishes the answer, for fast and slow ones alike.
@@ -38,11 +37,4 @@ function createPlugin(config: LogConfig, block: ServerBlock, services: ShardServ
 function classOf(replyType: string): LogClass {
   if (replyType === 'NOERROR' || replyType === 'DELEGATION') return 'success';
   return replyType === 'NXDOMAIN' || replyType === 'NODATA' ? 'denial' : 'error';
-}
-
-/** The address that the block is bound to, `[::]` for all addresses (as CoreDNS prints a wildcard UDP socket). */
-function localText(block: ServerBlock): string {
-  const server = block.keys[0]?.server ?? '';
-  const address = /^[a-z]+:\/\/\[?(.*?)\]?:\d+$/.exec(server)?.[1] ?? '';
-  return bracketed(address === '' ? '::' : address);
 }

@@ -166,7 +166,7 @@ interface Listener {
 /** Where the key's listener is reached; a wildcard one at loopback. */
 function listenerOf(key: ServerKey): Listener {
   const text = key.server.replace(/^dns:\/\//, '');
-  const address = /^\[?(.*?)\]?:\d+$/.exec(text)?.[1] ?? '';
+  const { address } = key;
   const isWildcard = address === '' || address === '0.0.0.0' || address === '::';
   const loopback = address === '::' ? '::1' : '127.0.0.1';
   return { text, address: isWildcard ? loopback : address, port: key.port };

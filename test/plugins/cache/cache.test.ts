@@ -18,8 +18,14 @@ import { answerOf, chainEnd, queryFor } from '../queries.ts';
 const parse = (body: string) => cache.parse(readerOf('cache', body));
 
 function blockOf(...servers: readonly string[]): ServerBlock {
-  const keys = servers.map((server, i) => ({ transport: 'dns' as const, zone: '.', port: 53 + i, server }));
-  return { index: 0, keys, zones: ['.'], plugins: ['cache'], file: 'Corefile', line: 1 };
+  const keys = servers.map((server, i) => ({
+    transport: 'dns' as const,
+    zone: '.',
+    address: '',
+    port: 53 + i,
+    server,
+  }));
+  return { index: 0, keys, zones: ['.'], plugins: ['cache'], root: '', file: 'Corefile', line: 1 };
 }
 
 /** What the plugin asks of the server, remembered. */

@@ -13,13 +13,14 @@ const QUERY = { name: 'x.dead.test.', type: 1 } as Query;
 const REFUSED = 'read udp 127.0.0.1:36966->127.0.0.1:5399: read: connection refused';
 
 test('parse: options', () => {
-  assert.deepEqual(parse('errors'), { patterns: [] });
-  assert.deepEqual(parse('errors stdout {\nstacktrace\n}'), { patterns: [] });
+  assert.deepEqual(parse('errors'), { patterns: [], showsStack: false });
+  assert.deepEqual(parse('errors stdout {\nstacktrace\n}'), { patterns: [], showsStack: true });
   assert.deepEqual(parse('errors {\nconsolidate 5m ".* i/o timeout$"\nconsolidate 30s "^F.+" warning show_first\n}'), {
     patterns: [
       { periodMs: 300_000, expression: '.* i/o timeout$', level: 'error', showsFirst: false },
       { periodMs: 30_000, expression: '^F.+', level: 'warning', showsFirst: true },
     ],
+    showsStack: false,
   });
 });
 
@@ -60,7 +61,7 @@ function halves(config: ErrorsConfig) {
 }
 
 test('one line for each failed query', () => {
-  const { lines, shards } = halves({ patterns: [] });
+  const { lines, shards } = halves({ patterns: [], showsStack: false });
   shards[0].onError!(QUERY, 2, REFUSED);
   shards[1].onError!({ ...QUERY, name: '.', type: 65280 }, 5, 'plugin/whoami: no next plugin found');
   assert.deepEqual(lines, [

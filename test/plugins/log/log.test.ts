@@ -16,6 +16,7 @@ const ALL = ['success', 'denial', 'error'];
 const ENTRY: LogEntry = {
   rule: 0,
   remote: { address: '127.0.0.1', port: 49139, family: 4 },
+  local: '::',
   id: 4660,
   opcode: 0,
   type: 1,
@@ -106,7 +107,7 @@ const SEEN: readonly (readonly [Partial<LogEntry>, string])[] = [
 ];
 
 test('the common format prints the lines of CoreDNS', () => {
-  const format = compileFormat(COMMON_FORMAT, '[::]');
+  const format = compileFormat(COMMON_FORMAT);
   for (const [words, line] of SEEN) assert.equal(format({ ...ENTRY, ...words }), line);
 });
 
@@ -114,28 +115,28 @@ test('every placeholder, unknown ones and odd braces', () => {
   const all =
     '{type} {name} {class} {proto} {remote} {local} {size} {port} {duration} {rcode} {rsize} {>rflags} {>id} {>opcode} {>do} {>bufsize} {/forward/upstream} {nosuch}';
   assert.equal(
-    compileFormat(all, '[::]')({ ...ENTRY, durationSeconds: 0.000809609 }),
+    compileFormat(all)({ ...ENTRY, durationSeconds: 0.000809609 }),
     'A www.example.org. IN udp 127.0.0.1 [::] 33 49139 0.000809609s NOERROR 64 qr,rd,ra 4660 0 false 512 - {nosuch}',
   );
-  assert.equal(compileFormat('{ {type} } {', '')(ENTRY), '{ A } {');
-  assert.equal(compileFormat('A } {proto}{', '')(ENTRY), 'A } udp{');
-  assert.equal(compileFormat('', '')(ENTRY), '');
+  assert.equal(compileFormat('{ {type} } {')(ENTRY), '{ A } {');
+  assert.equal(compileFormat('A } {proto}{')(ENTRY), 'A } udp{');
+  assert.equal(compileFormat('')(ENTRY), '');
   const ipv6 = { ...ENTRY, remote: { address: '2001:db8::1', port: 1, family: 6 as const } };
-  assert.equal(compileFormat('{remote}:{port}', '')(ipv6), '[2001:db8::1]:1');
+  assert.equal(compileFormat('{remote}:{port}')(ipv6), '[2001:db8::1]:1');
 });
 
 test('all flags, in the order of CoreDNS', () => {
-  assert.equal(compileFormat('{>rflags}', '')({ ...ENTRY, flags: 0xffff }), 'qr,aa,tc,rd,ra,z,ad,cd');
-  assert.equal(compileFormat('{>rflags}', '')({ ...ENTRY, flags: 0 }), '');
+  assert.equal(compileFormat('{>rflags}')({ ...ENTRY, flags: 0xffff }), 'qr,aa,tc,rd,ra,z,ad,cd');
+  assert.equal(compileFormat('{>rflags}')({ ...ENTRY, flags: 0 }), '');
 });
 
 test('rcodes and durations as Go prints them', () => {
-  const rcode = compileFormat('{rcode}', '');
+  const rcode = compileFormat('{rcode}');
   assert.deepEqual(
     [3, 16, 23, 24, 12].map((number) => rcode({ ...ENTRY, rcode: number })),
     ['NXDOMAIN', 'BADSIG', 'BADCOOKIE', '24', '12'],
   );
-  const duration = compileFormat('{duration}', '');
+  const duration = compileFormat('{duration}');
   const seconds = [0, 1, 10, 0.5, 1e-9, 2.5e-7, 0.024562461, -1];
   assert.deepEqual(
     seconds.map((durationSeconds) => duration({ ...ENTRY, durationSeconds })),
@@ -146,7 +147,7 @@ test('rcodes and durations as Go prints them', () => {
 test('any format gives a line, and text without braces stays as it is', () => {
   fc.assert(
     fc.property(fc.string(), (format) => {
-      const line = compileFormat(format, '[::]')(ENTRY);
+      const line = compileFormat(format)(ENTRY);
       if (!/[{}]/.test(format)) assert.equal(line, format);
     }),
   );
@@ -174,16 +175,8 @@ test('the engine gets the rules, and each line the format of its rule', () => {
   assert.deepEqual(lines, ['[INFO] A\n', '[INFO] www.example.org.\n', '[INFO] www.example.org. 4660\n']);
 });
 
-test('{local} is the address that the block is bound to', () => {
-  const config = parse('log . {local}');
-  const localOf = (server: string) => {
-    const lines: string[] = [];
-    const services: Pick<ShardServices, 'log'> = { log: createLog((line) => lines.push(line)) };
-    const plugin = log.create!(config, testBlock(['log'], [server]), services as ShardServices, undefined);
-    plugin.onLog!(ENTRY);
-    return lines[0];
-  };
-  assert.equal(localOf('dns://:53'), '[INFO] [::]\n');
-  assert.equal(localOf('dns://127.0.0.1:53'), '[INFO] 127.0.0.1\n');
-  assert.equal(localOf('dns://[::1]:53'), '[INFO] [::1]\n');
+test('{local}: brackets around IPv6', () => {
+  const local = compileFormat('{local}');
+  const seen = ['::', '127.0.0.1', 'fe80::1%eth0'].map((address) => local({ ...ENTRY, local: address }));
+  assert.deepEqual(seen, ['[::]', '127.0.0.1', '[fe80::1%eth0]']);
 });

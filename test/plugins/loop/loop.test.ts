@@ -20,8 +20,8 @@ import { answerOf, chainEnd, queryFor } from '../queries.ts';
 const TIMES = { probingMs: 10_000, retryMs: 20, lingerMs: 50 };
 
 function blockOf(port: number, zone = '.', server = `dns://:${port}`): ServerBlock {
-  const keys = [{ transport: 'dns' as const, zone, port, server }];
-  return { index: 0, keys, zones: [zone], plugins: ['loop'], file: 'Corefile', line: 1 };
+  const keys = [{ transport: 'dns' as const, zone, address: '', port, server }];
+  return { index: 0, keys, zones: [zone], plugins: ['loop'], root: '', file: 'Corefile', line: 1 };
 }
 
 function world(block: ServerBlock) {

@@ -47,9 +47,10 @@ export function testServices(): TestServices {
 export function testBlock(plugins: readonly string[], servers: readonly string[] = ['dns://:5300']): ServerBlock {
   return {
     index: 0,
-    keys: servers.map((server) => ({ transport: 'dns', zone: '.', port: 5300, server })),
+    keys: servers.map((server) => ({ transport: 'dns', zone: '.', address: '', port: 5300, server })),
     zones: ['.'],
     plugins,
+    root: '',
     file: 'Corefile',
     line: 1,
   };

@@ -1,0 +1,37 @@
+// bind ADDRESS|INTERFACE... { except ADDRESS|INTERFACE... }
+
+import type { DirectiveReader, Line } from '../../corefile/reader.ts';
+
+export type BindConfig = {
+  /** One for each `bind` line; together they make the list. */
+  readonly lists: readonly BindList[];
+};
+
+/** Words as written: which of them are interfaces is seen when the addresses are needed. */
+export type BindList = {
+  readonly words: readonly string[];
+  readonly except: readonly string[];
+};
+
+export function parseBind(reader: DirectiveReader): BindConfig {
+  return { lists: reader.occurrences.map((line) => listOf(reader, line)) };
+}
+
+function listOf(reader: DirectiveReader, line: Line): BindList {
+  if (line.args.length === 0) throw reader.error(line.word, 'at least one address or interface name is expected');
+  // As in CoreDNS, the last `except` counts
+  let except: readonly string[] = [];
+  reader.properties(
+    line,
+    {
+      except: (property) => {
+        if (property.args.length === 0) {
+          throw reader.error(property.word, 'at least one address or interface must be given to except subdirective');
+        }
+        except = property.args.map(({ text }) => text);
+      },
+    },
+    (word) => `invalid option ${JSON.stringify(word)}`,
+  );
+  return { words: line.args.map(({ text }) => text), except };
+}
