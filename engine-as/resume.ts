@@ -14,8 +14,8 @@ import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
 import { IMAGE_SCRATCH, STEP_HOSTS, STEP_OP } from './shared/layout';
 import { skipName } from './wire/name';
-import { load16 } from './wire/octets';
-import { PARSED, area, parseQuery } from './wire/query';
+import { load16, lower8 } from './wire/octets';
+import { PARSED, area, parseQuery, qnameBytes } from './wire/query';
 
 /** Length of the reply that the last look-up wrote. */
 export let lookupBytes: u32 = 0;
@@ -40,7 +40,11 @@ export function finishMessage(
 ): u32 {
   if (!resume(at, bytes, transport, sockaddr, zone, index)) return 0;
   const result = imageFromMessage(reply, replyLength, rotates, cacheStep == 0);
-  if (result == IMAGE_OK) return emitFresh(to, max, elapsedMs);
+  if (result == IMAGE_OK) {
+    const length = emitFresh(to, max, elapsedMs);
+    if (length) echoQuestion(reply, replyLength, to);
+    return length;
+  }
   if (result == IMAGE_MISMATCH && questionParses(reply, reply + replyLength)) {
     if (cacheStep) cacheDrop(cacheStep);
     // CoreDNS plugin forward: a reply to another question becomes FORMERR.
@@ -51,11 +55,25 @@ export function finishMessage(
   return UNPARSABLE;
 }
 
+/** The client gets its question as the upstream has spelt it (CoreDNS plugin forward). */
+function echoQuestion(reply: u32, replyLength: u32, to: u32): void {
+  const bytes: u32 = qnameBytes;
+  if (<u32>HEADER_BYTES + bytes > replyLength || load16(to + 4) == 0) return;
+  const from = reply + HEADER_BYTES;
+  const question = to + HEADER_BYTES;
+  for (let i: u32 = 0; i < bytes; i++) {
+    // Bounds: i < bytes; `to` begins with the query's own question
+    if (lower8(load<u8>(from + i)) != lower8(load<u8>(question + i))) return;
+  }
+  memory.copy(question, from, bytes);
+}
+
+/** False where CoreDNS's library finds no question to compare, but an error. It may end behind its name or its type. */
 function questionParses(reply: u32, end: u32): bool {
   if (reply + HEADER_BYTES > end) return false;
-  if (load16(reply + 4) == 0) return true; // Bounds: the header is whole
+  if (load16(reply + 4) == 0 || reply + HEADER_BYTES == end) return true; // Bounds: the header is whole
   const behind = skipName(reply, reply + HEADER_BYTES, end);
-  return behind != 0 && behind + 4 <= end;
+  return behind != 0 && (behind == end || behind + 2 == end || behind + 4 <= end);
 }
 
 /** Ends it with an error reply that the server makes. */
@@ -103,5 +121,6 @@ export function storeInCache(
   const image = area + IMAGE_SCRATCH;
   const ttl = <i32>cacheStore(cacheStep);
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, relayedFlags(image, true), false);
+  if (lookupBytes) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;
 }

@@ -97,6 +97,7 @@ export const UPSTREAM_HEADERS_BYTES = 24576;
 export const SLOTS = 1024000; // f64 x SLOT_COUNT: counters
 export const SLOT_COUNT = 24576;
 export const WRITER_SCRATCH = 1220608; // 262144: blobs and keys on their way into the arena (main thread's area)
+export const UPSTREAM_LARGE = 1220608; // 65536: a reply that is longer than its slot (same place: shards have no writer)
 export const EXCHANGES = 1482752; // EXCHANGE_STRIDE x the number chosen at start
 export const CANARY = 0x5a5aa5a5;
 

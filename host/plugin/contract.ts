@@ -11,7 +11,7 @@
 
 import type { DirectiveReader } from '../corefile/reader.ts';
 import type { Edns } from '../dns/edns.ts';
-import type { Message, ResourceRecord } from '../dns/message.ts';
+import type { Message, Question, ResourceRecord } from '../dns/message.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import type { BlockProgram, RecordStore } from './steps.ts';
@@ -200,6 +200,8 @@ export interface Answer {
   readonly additional: readonly ResourceRecord[];
   /** OPT of an upstream's reply: it goes to the client where no cache stands above (CoreDNS core, A5). */
   readonly edns?: Edns | undefined;
+  /** The question as an upstream has spelt it, which is how the client gets it back. */
+  readonly question?: Question | undefined;
   /** Name of the plugin that made it. */
   readonly from: string;
   /** A server-made error (SERVFAIL, REFUSED...): question and rcode only; the text is for plugin errors. */
@@ -342,16 +344,18 @@ export interface Upstreams {
 export interface UpstreamAddress {
   readonly address: string;
   readonly port: number;
+  /** Local address of the socket; the system's choice without. */
+  readonly source?: string;
 }
 export interface UpstreamListener {
   /** One reply message in shared memory, valid during the call. */
   onMessage(offset: number, bytes: number): void;
-  /** errno text as Go prints it: `connection refused`, `i/o timeout`. */
+  /** errno text as Go prints it: `connection refused`, `i/o timeout`; TCP, while connecting: `connect: connection refused`. */
   onError(text: string): void;
   /** TCP: connected. */
   onOpen?(): void;
-  /** TCP: the peer closed. */
-  onClose?(): void;
+  /** TCP: the peer closed, perhaps in the midst of a length or a message. */
+  onClose?(isCut: boolean): void;
 }
 export interface UdpUpstream {
   /** `127.0.0.1:49303` */

@@ -237,6 +237,7 @@ export function toAnswer(octets: Uint8Array, from = ''): Answer {
       answer,
       authority,
       additional,
+      question: message.questions[0],
       from,
     };
   } catch (error) {

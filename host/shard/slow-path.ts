@@ -14,7 +14,7 @@ import {
   RCODE_SERVFAIL,
 } from '../../engine-as/shared/codes.ts';
 import { LARGE_IN } from '../../engine-as/shared/layout.ts';
-import { composeMessage, type ResourceRecord } from '../dns/message.ts';
+import { composeMessage, type Question, type ResourceRecord } from '../dns/message.ts';
 import { composeName } from '../dns/name.ts';
 import type { Log } from '../log.ts';
 import type { SlotWriter } from '../metrics/slots.ts';
@@ -196,7 +196,7 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
   // CoreDNS copies RD and CD for opcode QUERY only
   const opcode = message.flags & OPCODE_MASK;
   const copied = opcode === 0 ? message.flags & (FLAG_RD | FLAG_CD) : opcode; // a relayed reply keeps its own
-  const questions = message.questions.slice(0, 1);
+  const questions = spelledQuestions(message.questions.slice(0, 1), answer.question);
   const room = new Room(MESSAGE_BYTES_MAX - HEADER_BYTES - OPT_BYTES - (questions[0]?.wire.length ?? 0) - 4);
   const sections = {
     answer: room.fit(answer.answer),
@@ -215,6 +215,14 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
     ...sections,
     edns: answer.rcode > 0xf ? extendedRcode(answer.rcode) : answer.edns,
   });
+}
+
+/** An upstream may spell the question in another way; an answer to another question lends nothing. */
+function spelledQuestions(asked: readonly Question[], spelt: Question | undefined): readonly Question[] {
+  const question = asked[0];
+  if (spelt === undefined || question === undefined) return asked;
+  const isSame = spelt.name === question.name && spelt.type === question.type && spelt.class === question.class;
+  return isSame ? [spelt] : asked;
 }
 
 const OPT_BYTES = 11;

@@ -1,7 +1,6 @@
 // A connected UDP socket to an upstream over node:dgram, for systems where koffi does not load.
 
 import { createSocket, type Socket } from 'node:dgram';
-import { UPSTREAM_STRIDE } from '../../engine-as/shared/layout.ts';
 import { errorText } from '../net/errno.ts';
 import { hostPort } from '../net/socket-address.ts';
 import type { UdpUpstream, UpstreamAddress, UpstreamListener } from '../plugin/contract.ts';
@@ -27,6 +26,7 @@ export class DgramUpstream implements UdpUpstream {
     this.#socket.on('message', (message) => this.#read(message));
     this.#socket.on('error', (error) => this.#fail(errorText(error)));
     this.#socket.on('connect', () => this.#opened());
+    if (remote.source !== undefined) this.#socket.bind({ address: remote.source, port: 0 });
     this.#socket.connect(remote.port, remote.address);
   }
 
@@ -73,10 +73,8 @@ export class DgramUpstream implements UdpUpstream {
 
   #read(message: Buffer): void {
     if (this.#isClosed) return;
-    // Longer than a slot: cut, but long enough for the listener to see that
-    const bytes = Math.min(message.length, UPSTREAM_STRIDE);
-    this.#room.octets().set(message.subarray(0, bytes), this.#room.offset);
-    this.#listener.onMessage(this.#room.offset, bytes);
+    this.#room.octets().set(message, this.#room.offset);
+    this.#listener.onMessage(this.#room.offset, message.length);
   }
 
   #fail(text: string): void {

@@ -28,11 +28,17 @@ export class TcpConnection implements TcpUpstream {
   constructor(remote: UpstreamAddress, timeoutMs: number, listener: UpstreamListener, room: ReplyRoom) {
     this.#listener = listener;
     this.#room = room;
-    this.#socket = createConnection({ host: remote.address, port: remote.port, noDelay: true });
+    const { address: host, port, source } = remote;
+    this.#socket = createConnection({
+      host,
+      port,
+      noDelay: true,
+      ...(source !== undefined && { localAddress: source }),
+    });
     this.#dialTimer = setTimeout(() => this.#fail('i/o timeout'), timeoutMs);
     this.#socket.on('connect', () => this.#opened());
     this.#socket.on('data', (chunk) => this.#read(chunk as Buffer));
-    this.#socket.on('error', (error) => this.#fail(errorText(error)));
+    this.#socket.on('error', (error) => this.#fail(this.#textOf(error)));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => this.#ended());
   }
@@ -86,6 +92,11 @@ export class TcpConnection implements TcpUpstream {
     this.#rest = at === received.length ? undefined : received.subarray(at);
   }
 
+  /** While connecting with the call that has failed: `connect: connection refused`. */
+  #textOf(error: NodeJS.ErrnoException): string {
+    return this.#localAddress === '' ? `${error.syscall ?? 'connect'}: ${errorText(error)}` : errorText(error);
+  }
+
   #fail(text: string): void {
     if (this.#isClosed) return;
     this.close();
@@ -95,6 +106,7 @@ export class TcpConnection implements TcpUpstream {
   #ended(): void {
     if (this.#isClosed) return;
     this.close();
-    this.#listener.onClose?.();
+    const held = this.#rest?.length ?? 0;
+    this.#listener.onClose?.(held !== 0 && held !== LENGTH_BYTES);
   }
 }

@@ -3,6 +3,9 @@
 //
 //   recvmmsg() ─► UPSTREAM_HEADERS (headers, then iovecs) ─► UPSTREAM_SLOTS[i] ─► listener.onMessage(slot, bytes)
 //
+// What does not fit into its slot goes on behind it in ordinary memory, which only such a message ever touches, and is
+// put together in UPSTREAM_LARGE.
+//
 // Before anything is read, everything queued is sent: what a reply ends (an exchange, whose message the queue points
 // at) has left by then.
 
@@ -15,6 +18,7 @@ import {
   MMSGHDR_STRIDE,
   UPSTREAM_BYTES,
   UPSTREAM_HEADERS,
+  UPSTREAM_LARGE,
   UPSTREAM_SLOTS,
   UPSTREAM_STRIDE,
 } from '../../engine-as/shared/layout.ts';
@@ -30,6 +34,8 @@ import { type ReplyRoom, TcpConnection } from './upstream-tcp.ts';
 
 /** Asked for; the kernel gives at most net.core.rmem_max and wmem_max. */
 const SOCKET_BUFFER_BYTES = 4 << 20;
+/** The part of a datagram that lies behind its slot. */
+const OVERFLOW_BYTES = 65536 - UPSTREAM_BYTES;
 /** Batches of one wake-up; the poll comes back for the rest. */
 const ROUNDS_MAX = 8;
 /** Errors of earlier sends that one wake-up may report. */
@@ -68,7 +74,9 @@ class NativeIo {
   readonly sockets: NativeSockets;
   readonly headers: Uint8Array;
   readonly slotsAt: number;
+  readonly #area: ShardArea;
   readonly #lengths: Uint32Array;
+  readonly #overflow = new Uint8Array(BATCH * OVERFLOW_BYTES);
   readonly #memoryAddress: bigint;
   readonly #spareQueues: UpstreamQueue[] = [];
   #dirty: NativeUdp[] = [];
@@ -77,6 +85,7 @@ class NativeIo {
 
   constructor(sockets: NativeSockets, area: ShardArea) {
     const { at, octets } = area;
+    this.#area = area;
     this.sockets = sockets;
     this.slotsAt = at + UPSTREAM_SLOTS;
     this.#memoryAddress = sockets.addressOf(octets);
@@ -85,20 +94,33 @@ class NativeIo {
     this.headers = octets.subarray(headersAt, iovecsAt);
     this.#lengths = new Uint32Array(area.words.buffer, headersAt, (BATCH * MMSGHDR_STRIDE) / 4);
     const view = new DataView(area.words.buffer);
+    const overflow = sockets.addressOf(this.#overflow);
     for (let i = 0; i < BATCH; i++) {
       const header = headersAt + i * MMSGHDR_STRIDE;
-      const iovec = iovecsAt + i * IOVEC_STRIDE;
+      const iovec = iovecsAt + 2 * i * IOVEC_STRIDE;
       const slot = this.slotsAt + i * UPSTREAM_STRIDE;
       octets.fill(0, header, header + MMSGHDR_STRIDE);
       view.setBigUint64(header + MMSGHDR_IOV, this.#memoryAddress + BigInt(iovec), true);
-      view.setBigUint64(header + MMSGHDR_IOVLEN, 1n, true);
+      view.setBigUint64(header + MMSGHDR_IOVLEN, 2n, true);
       view.setBigUint64(iovec, this.#memoryAddress + BigInt(slot), true);
-      // One octet more than a reply may have shows that it was cut
-      view.setBigUint64(iovec + 8, BigInt(UPSTREAM_BYTES + 1), true);
+      view.setBigUint64(iovec + 8, BigInt(UPSTREAM_BYTES), true);
+      view.setBigUint64(iovec + IOVEC_STRIDE, overflow + BigInt(i * OVERFLOW_BYTES), true);
+      view.setBigUint64(iovec + IOVEC_STRIDE + 8, BigInt(OVERFLOW_BYTES), true);
     }
   }
 
-  /** Octets of the message that was read into slot `index`; UPSTREAM_BYTES + 1 = it was longer. */
+  /** Address of message `index`, whole. */
+  place(index: number, bytes: number): number {
+    const slot = this.slotsAt + index * UPSTREAM_STRIDE;
+    if (bytes <= UPSTREAM_BYTES) return slot;
+    const { at, octets } = this.#area;
+    const rest = index * OVERFLOW_BYTES;
+    octets.copyWithin(at + UPSTREAM_LARGE, slot, slot + UPSTREAM_BYTES);
+    octets.set(this.#overflow.subarray(rest, rest + bytes - UPSTREAM_BYTES), at + UPSTREAM_LARGE + UPSTREAM_BYTES);
+    return at + UPSTREAM_LARGE;
+  }
+
+  /** Octets of message `index`. */
   length(index: number): number {
     return this.#lengths[(index * MMSGHDR_STRIDE + MMSGHDR_LEN) >>> 2]!;
   }
@@ -152,6 +174,7 @@ class NativeUdp implements UdpUpstream, MessageSender {
     try {
       sockets.setOption(this.#fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
       sockets.setOption(this.#fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
+      if (remote.source !== undefined) sockets.bind(this.#fd, family, remote.source, 0);
       sockets.connect(this.#fd, family, remote.address, remote.port);
       const { address, port } = sockets.localAddress(this.#fd);
       this.localAddress = hostPort(address, port);
@@ -216,7 +239,8 @@ class NativeUdp implements UdpUpstream, MessageSender {
         continue;
       }
       for (let i = 0; i < count && this.#fd >= 0; i++) {
-        this.#listener.onMessage(io.slotsAt + i * UPSTREAM_STRIDE, io.length(i));
+        const bytes = io.length(i);
+        this.#listener.onMessage(io.place(i, bytes), bytes);
       }
       if (count < BATCH) return;
     }

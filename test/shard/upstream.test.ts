@@ -243,7 +243,7 @@ test('TCP: refused, closed by the peer, and no more calls after close()', async 
   const refused = new Recorder(area);
   upstreams.connectTcp({ address: '127.0.0.1', port: await closedPort() }, 5000, refused);
   await until(() => refused.errors.length === 1);
-  assert.deepEqual([refused.errors, refused.closed, refused.opened], [['connection refused'], 0, 0]);
+  assert.deepEqual([refused.errors, refused.closed, refused.opened], [['connect: connection refused'], 0, 0]);
   const server = await streamServer((stream) => stream.end());
   const ended = new Recorder(area);
   upstreams.connectTcp({ address: '127.0.0.1', port: portOf(server) }, 5000, ended);

@@ -4,31 +4,31 @@
 //   parse.ts      Corefile -> stanzas          targets.ts   TO words -> upstreams       match.ts   name -> stanza
 //   relay.ts      flights and attempts         waiters.ts   who waits for a flight      flights.ts the arrays
 //   udp-pool.ts   tcp-pool.ts   sockets        reply.ts     checks on replies           policy.ts  order of upstreams
-//   health.ts     probe.ts      up or down     limit.ts     max_concurrent              metrics.ts counters
+//   health.ts     probe.ts      prober.ts  up or down       dialling.ts  how long a dial may take
+//   limit.ts      max_concurrent                metrics.ts  rcodes.ts    counters
+//   control.ts    the main thread's half        host-lookup.ts           host names among the upstreams
 
 import { RCODE_SERVFAIL } from '../../../engine-as/shared/codes.ts';
 import { systemClock } from '../../clock.ts';
 import { isInZone } from '../../dns/name.ts';
 import type {
   BlockProgram,
-  Control,
-  ControlServices,
   Directive,
   ExchangeHandle,
   Next,
   Outcome,
   Plugin,
   Query,
-  ServerBlock,
   ShardServices,
 } from '../../plugin/contract.ts';
+import { ForwardControl, type SharedState } from './control.ts';
 import { type Schedule, systemSchedule } from './health.ts';
 import { RandomIds } from './ids.ts';
 import { askRelay } from './inquiry.ts';
 import { ConcurrencyLimit } from './limit.ts';
 import { MessageMatcher, matchName } from './match.ts';
-import { createSlots, type StanzaSlots } from './metrics.ts';
 import { type ForwardConfig, type ForwardOptions, parseForward, type Stanza } from './parse.ts';
+import { UpstreamState } from './prober.ts';
 import { StanzaRelay } from './relay.ts';
 
 /** Granularity of all timeouts while queries are under way. */
@@ -42,35 +42,15 @@ const DRAIN_MS = 7000;
 export const forward = createForward({ mayLackUpstreams: false });
 
 /** @param options.mayLackUpstreams for a server without a resolv.conf worth the name: then all queries are SERVFAIL. */
-export function createForward(options: ForwardOptions): Directive<ForwardConfig> {
+export function createForward(options: ForwardOptions): Directive<ForwardConfig, ForwardControl> {
   return {
     name: 'forward',
     oncePerBlock: false,
     parse: (reader) => parseForward(reader, options),
-    control,
+    control: (config, block, services) => new ForwardControl(config, block, services),
     compile,
     create: (config, _block, services, shared) => new Forward(config, services, shared as SharedState),
   };
-}
-
-/** What the main thread tells the shards. */
-type SharedState = {
-  readonly slots: readonly StanzaSlots[];
-  /** For each stanza with max_concurrent the words that its shards count in. */
-  readonly words: readonly (readonly number[])[];
-};
-
-function control({ stanzas }: ForwardConfig, block: ServerBlock, services: ControlServices): Control {
-  for (const { warnings } of stanzas)
-    for (const text of warnings) services.log.withPrefix('plugin/forward').warning(text);
-  const shards = Array.from({ length: services.shardCount }, (_, shard) => shard);
-  const shared: SharedState = {
-    slots: stanzas.map((stanza) => createSlots(services.metrics, stanza.upstreams)),
-    words: stanzas.map(({ maxConcurrent }, i) =>
-      maxConcurrent === 0 ? [] : shards.map((shard) => services.claimWord(`forward ${block.index} ${i} ${shard}`)),
-    ),
-  };
-  return { shared };
 }
 
 function compile({ stanzas }: ForwardConfig, program: BlockProgram): void {
@@ -122,10 +102,12 @@ export class Forward implements Plugin {
     this.#matcher = new MessageMatcher(stanzas);
     const { words, shard } = services;
     this.#relays = stanzas.map((stanza, i) => {
-      const indices = shared.words[i]!;
+      const { limitWords: indices, stateWords, slots, upstreams: targets } = shared.stanzas[i]!;
       return new StanzaRelay({
         stanza,
-        slots: shared.slots[i]!,
+        targets,
+        states: stateWords.map((word) => new UpstreamState(words, word, shard)),
+        slots,
         exchanges: services.exchanges,
         upstreams: services.upstreams,
         counters: services.slots,
@@ -135,6 +117,7 @@ export class Forward implements Plugin {
         schedule: parts.schedule,
         handOver: i + 1 < stanzas.length ? (handle) => this.#relayFrom(handle, i + 1) : undefined,
         onBusy: () => this.#wake(),
+        onRareReply: (reply) => services.notifyControl(reply),
       });
     });
   }

@@ -4,6 +4,10 @@
 //   quiet ──suspect()──► probing ──answered──► quiet, fails = 0
 //                        │     ▲
 //                        └fail─┘  fails + 1, next probe after the interval
+//
+// One shard probes for all of them: prober.ts.
+
+import type { UpstreamState } from './prober.ts';
 
 /** Runs `action` once after `ms`; the function it returns calls it off. */
 export type Schedule = (ms: number, action: () => void) => () => void;
@@ -26,6 +30,8 @@ const INTERVAL_MS_MIN = 10;
 export interface HealthOptions {
   readonly intervalMs: number;
   readonly schedule: Schedule;
+  /** What all shards know of the upstream. */
+  readonly state: UpstreamState;
   /** Sends one probe; must report exactly once, perhaps before it returns. The function it returns calls it off. */
   readonly probe: (report: (isAnswered: boolean) => void) => () => void;
   /** Told of each failed probe, for the counter. */
@@ -33,8 +39,6 @@ export interface HealthOptions {
 }
 
 export class Health {
-  /** Failed probes since the last answered one. */
-  fails = 0;
   readonly #options: HealthOptions;
   #isProbing: boolean = false;
   #isStopped: boolean = false;
@@ -47,12 +51,12 @@ export class Health {
 
   /** @param maxFails 0 = never down. */
   isDown(maxFails: number): boolean {
-    return maxFails !== 0 && this.fails > maxFails;
+    return maxFails !== 0 && this.#options.state.fails > maxFails;
   }
 
-  /** Relaying to the upstream has failed: find out. Nothing happens while a series of probes is under way. */
+  /** Relaying to the upstream has failed: find out. Nothing happens while a series of probes is under way anywhere. */
   suspect(): void {
-    if (this.#isProbing || this.#isStopped) return;
+    if (this.#isProbing || this.#isStopped || !this.#options.state.claim()) return;
     this.#isProbing = true;
     this.#probe();
   }
@@ -61,6 +65,7 @@ export class Health {
     this.#isStopped = true;
     this.#cancelTimer?.();
     this.#cancelProbe?.();
+    if (this.#isProbing) this.#options.state.yield();
   }
 
   #probe(): void {
@@ -71,11 +76,11 @@ export class Health {
   #report(isAnswered: boolean): void {
     if (this.#isStopped) return;
     if (isAnswered) {
-      this.fails = 0;
+      this.#options.state.answered();
       this.#isProbing = false;
       return;
     }
-    this.fails++;
+    this.#options.state.failed();
     this.#options.onFailure();
     this.#cancelTimer = this.#options.schedule(Math.max(this.#options.intervalMs, INTERVAL_MS_MIN), () =>
       this.#probe(),

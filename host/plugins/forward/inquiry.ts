@@ -58,7 +58,18 @@ function answerOf(query: Uint8Array, octets: Uint8Array): Answer | undefined {
     const { answer, authority, additional, edns } = message;
     if (![answer, authority, additional].every((section) => section.every(isSound))) return undefined;
     const flags = message.flags & ANSWER_FLAGS;
-    return { kind: 'answer', rcode: rcodeOf(message), flags, answer, authority, additional, edns, from: NAME };
+    const question = message.questions[0];
+    return {
+      kind: 'answer',
+      rcode: rcodeOf(message),
+      flags,
+      answer,
+      authority,
+      additional,
+      edns,
+      question,
+      from: NAME,
+    };
   } catch (error) {
     if (error instanceof MessageError) return undefined;
     throw error;

@@ -1,6 +1,7 @@
 // Counters of forward: made on the main thread, their slots cross to the shards.
 
 import type { Metrics } from '../../metrics/registry.ts';
+import { rcodeLabel } from './rcodes.ts';
 import type { UpstreamTarget } from './targets.ts';
 
 const PROXY_NAME = 'forward';
@@ -8,25 +9,11 @@ const PROXY_NAME = 'forward';
 /** Seconds: 0.25 ms, doubling. */
 export const DURATION_BOUNDS: readonly number[] = Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i);
 
-/** Label values of `rcode`, as Go's DNS library prints them; all others share the last one. */
-const RCODE_LABELS: readonly string[] = [
-  'NOERROR',
-  'FORMERR',
-  'SERVFAIL',
-  'NXDOMAIN',
-  'NOTIMP',
-  'REFUSED',
-  'YXDOMAIN',
-  'YXRRSET',
-  'NXRRSET',
-  'NOTAUTH',
-  'NOTZONE',
-  'BADSIG',
-  'BADCOOKIE',
-  'other',
-];
-const BADSIG = 16;
-const BADCOOKIE = 23;
+/** Rcodes whose histograms have slots from the start; others get theirs from the main thread when they appear. */
+const COMMON_RCODES: readonly number[] = [0, 1, 2, 3, 4, 5];
+/** Further rcodes that get a histogram of their own, in the whole process; what comes later shares one. */
+const RARE_MAX = 64;
+const SHARED_LABEL = 'other';
 
 /** Plain data: it crosses to every shard. */
 export type UpstreamSlots = {
@@ -34,7 +21,7 @@ export type UpstreamSlots = {
   readonly hits: readonly number[];
   readonly misses: readonly number[];
   readonly healthFailures: number;
-  /** First slot of the histogram, by place in RCODE_LABELS. */
+  /** First slot of the histogram, by rcode. */
   readonly durations: readonly number[];
 };
 
@@ -60,11 +47,28 @@ export function createSlots(metrics: Metrics, upstreams: readonly UpstreamTarget
   };
 }
 
-/** First slot of the duration histogram for this rcode (twelve bits). */
-export function durationSlot(slots: UpstreamSlots, rcode: number): number {
-  if (rcode <= 10) return slots.durations[rcode]!;
-  if (rcode === BADSIG) return slots.durations[11]!;
-  return slots.durations[rcode === BADCOOKIE ? 12 : 13]!;
+/** First slot of the duration histogram for this rcode (twelve bits); undefined for a rare one. */
+export function durationSlot(slots: UpstreamSlots, rcode: number): number | undefined {
+  return slots.durations[rcode];
+}
+
+const RARE_LABELS = new Set<string>();
+
+/** Main thread: counts a reply with a rare rcode. */
+export function observeRare(metrics: Metrics, to: string, rcode: number, seconds: number): void {
+  const label = rcodeLabel(rcode);
+  if (RARE_LABELS.size < RARE_MAX) RARE_LABELS.add(label);
+  const slot = durationHistogram(metrics, to, RARE_LABELS.has(label) ? label : SHARED_LABEL);
+  metrics.slots.observe(slot, DURATION_BOUNDS, seconds);
+}
+
+function durationHistogram(metrics: Metrics, to: string, rcode: string): number {
+  return metrics.histogram(
+    'coredns_proxy_request_duration_seconds',
+    'Histogram of the time each request took.',
+    { proxy_name: PROXY_NAME, to, rcode },
+    DURATION_BOUNDS,
+  );
 }
 
 function upstreamSlots(metrics: Metrics, to: string): UpstreamSlots {
@@ -85,13 +89,6 @@ function upstreamSlots(metrics: Metrics, to: string): UpstreamSlots {
       'Counter of the number of failed healthchecks.',
       labels,
     ),
-    durations: RCODE_LABELS.map((rcode) =>
-      metrics.histogram(
-        'coredns_proxy_request_duration_seconds',
-        'Histogram of the time each request took.',
-        { ...labels, rcode },
-        DURATION_BOUNDS,
-      ),
-    ),
+    durations: COMMON_RCODES.map((rcode) => durationHistogram(metrics, to, rcodeLabel(rcode))),
   };
 }

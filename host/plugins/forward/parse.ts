@@ -1,10 +1,11 @@
 // `forward FROM TO... { ... }`, once or more in a block -> ForwardConfig.
 
 import type { DirectiveReader, Line, PropertyTable, Token } from '../../corefile/reader.ts';
+import { addressOctets } from '../../dns/address.ts';
 import { NameError, normalName } from '../../dns/name.ts';
-import { rcodeNumber } from '../../dns/types.ts';
 import { POLICY_NAMES, type PolicyName } from './policy.ts';
-import { parseTargets, type UpstreamTarget } from './targets.ts';
+import { rcodeOfWord } from './rcodes.ts';
+import { parseTargets, resolverTarget, type Target, type UpstreamTarget } from './targets.ts';
 
 /** Plain data: it crosses to every shard. */
 export type ForwardConfig = {
@@ -15,7 +16,11 @@ export type ForwardConfig = {
 export type Stanza = {
   readonly from: string;
   readonly except: readonly string[];
-  readonly upstreams: readonly UpstreamTarget[];
+  readonly to: readonly Target[];
+  /** Whom to ask for the addresses of host names; [] = the system. */
+  readonly resolvers: readonly UpstreamTarget[];
+  /** Local address of the sockets towards upstreams. */
+  readonly sourceAddress: string | undefined;
   readonly forceTcp: boolean;
   readonly preferUdp: boolean;
   /** How long an unused connection is kept. */
@@ -36,6 +41,8 @@ export type Stanza = {
   readonly healthDomain: string;
   /** 0 = no limit. */
   readonly maxConcurrent: number;
+  /** As written, for the error text. */
+  readonly maxConcurrentText: string;
   /** Rcodes that hand the query to the next stanza. */
   readonly next: readonly number[];
   readonly nextOnNodata: boolean;
@@ -56,7 +63,7 @@ type Draft = { -readonly [Key in keyof Stanza]: Stanza[Key] };
 
 const UINT32_MAX = 2 ** 32 - 1;
 /** Options that CoreDNS has for upstreams that this server does not have yet. */
-const MISSING: readonly string[] = ['tls', 'tls_servername', 'doh_method', 'resolver', 'source_address'];
+const MISSING: readonly string[] = ['tls', 'tls_servername', 'doh_method'];
 
 export function parseForward(reader: DirectiveReader, options: ForwardOptions): ForwardConfig {
   return { stanzas: reader.occurrences.map((line) => parseStanza(reader, line, options)) };
@@ -76,14 +83,16 @@ function parseStanza(reader: DirectiveReader, line: Line, { mayLackUpstreams }: 
     const [age, expire] = [goDuration(draft.maxAgeMs), goDuration(draft.expireMs)];
     throw reader.error(line.word, `max_age (${age}) must not be less than expire (${expire})`);
   }
-  draft.upstreams = parseTargets(reader, toWords, mayLackUpstreams);
+  draft.to = parseTargets(reader, toWords, mayLackUpstreams);
   return draft;
 }
 
 const DEFAULTS: Stanza = {
   from: '.',
   except: [],
-  upstreams: [],
+  to: [],
+  resolvers: [],
+  sourceAddress: undefined,
   forceTcp: false,
   preferUdp: false,
   expireMs: 10_000,
@@ -97,6 +106,7 @@ const DEFAULTS: Stanza = {
   healthRecursion: true,
   healthDomain: '.',
   maxConcurrent: 0,
+  maxConcurrentText: '0',
   next: [],
   nextOnNodata: false,
   failover: [],
@@ -108,20 +118,41 @@ function propertyTable(reader: DirectiveReader, draft: Draft): PropertyTable {
   const missing = (property: Line): never => {
     throw reader.notSupported(property.word);
   };
-  return {
+  const table: PropertyTable = {
     ...switches(reader, draft),
-    ...numbers(reader, draft),
+    ...lists(reader, draft),
+    ...withOneArgument(reader, { ...numbers(reader, draft), ...words(reader, draft) }, () => table),
     ...Object.fromEntries(MISSING.map((word) => [word, missing])),
+    health_check: (property) => parseHealthCheck(reader, property, draft),
+  };
+  return table;
+}
+
+/** Another word on the line of such a property is read as a property, as CoreDNS does. */
+function withOneArgument(
+  reader: DirectiveReader,
+  properties: PropertyTable,
+  table: () => PropertyTable,
+): PropertyTable {
+  const entries = Object.entries(properties).map(([name, read]): [string, (property: Line) => void] => [
+    name,
+    (property) => {
+      const [word, surplus, ...args] = reader.arguments(property, 1);
+      read({ ...property, args: [word!] });
+      if (surplus === undefined) return;
+      const next = { word: surplus, args, properties: property.properties };
+      reader.properties({ word: property.word, args: [], properties: [next] }, table());
+    },
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** Properties with one or more arguments. */
+function lists(reader: DirectiveReader, draft: Draft): PropertyTable {
+  return {
     except: (property) => {
       draft.except = [...draft.except, ...reader.zones(reader.arguments(property, 1))];
     },
-    policy: (property) => {
-      const word = only(reader, property);
-      const policy = POLICY_NAMES.find((name) => name === word.text);
-      if (policy === undefined) throw reader.error(word, `unknown policy '${word.text}'`);
-      draft.policy = policy;
-    },
-    health_check: (property) => parseHealthCheck(reader, property, draft),
     next: (property) => {
       draft.next = [...draft.next, ...rcodes(reader, property)];
     },
@@ -130,6 +161,30 @@ function propertyTable(reader: DirectiveReader, draft: Draft): PropertyTable {
       const noerror = property.args[added.indexOf(0)];
       if (noerror !== undefined) throw reader.error(noerror, 'NoError cannot be used in failover');
       draft.failover = [...draft.failover, ...added];
+    },
+    resolver: (property) => {
+      draft.resolvers = reader.arguments(property, 1).map((word) => {
+        const resolver = resolverTarget(word.text);
+        if (resolver !== undefined) return resolver;
+        throw reader.error(word, `resolver must be an IP address or IP:port: ${JSON.stringify(word.text)}`);
+      });
+    },
+  };
+}
+
+/** Properties with one word. */
+function words(reader: DirectiveReader, draft: Draft): PropertyTable {
+  return {
+    policy: (property) => {
+      const word = reader.argument(property);
+      const policy = POLICY_NAMES.find((name) => name === word.text);
+      if (policy === undefined) throw reader.error(word, `unknown policy '${word.text}'`);
+      draft.policy = policy;
+    },
+    source_address: (property) => {
+      const word = reader.argument(property);
+      if (addressOctets(word.text) === undefined) throw reader.error(word, `invalid IP address: ${word.text}`);
+      draft.sourceAddress = word.text;
     },
   };
 }
@@ -159,7 +214,7 @@ function numbers(reader: DirectiveReader, draft: Draft): PropertyTable {
       draft.maxAgeMs = duration(reader, property);
     },
     read_timeout: (property) => {
-      const word = only(reader, property);
+      const word = reader.argument(property);
       draft.readTimeoutMs = reader.durationMs(word);
       if (draft.readTimeoutMs > 0) return;
       throw reader.error(word, `read_timeout must be positive: ${goDuration(draft.readTimeoutMs)}`);
@@ -169,12 +224,13 @@ function numbers(reader: DirectiveReader, draft: Draft): PropertyTable {
     },
     max_concurrent: (property) => {
       draft.maxConcurrent = count(reader, property);
+      draft.maxConcurrentText = reader.argument(property).text;
     },
     max_fails: (property) => {
-      draft.maxFails = unsigned(reader, only(reader, property));
+      draft.maxFails = unsigned(reader, reader.argument(property));
     },
     max_connect_attempts: (property) => {
-      draft.maxConnectAttempts = unsigned(reader, only(reader, property));
+      draft.maxConnectAttempts = unsigned(reader, reader.argument(property));
     },
   };
 }
@@ -210,22 +266,15 @@ function healthDomain(reader: DirectiveReader, word: Token): string {
   }
 }
 
-/** The property's argument; another word on the line is read as a property, as CoreDNS does. */
-function only(reader: DirectiveReader, property: Line): Token {
-  const [word, surplus] = reader.arguments(property, 1);
-  if (surplus !== undefined) throw reader.unknownProperty(surplus);
-  return word!;
-}
-
 function duration(reader: DirectiveReader, property: Line): number {
-  const word = only(reader, property);
+  const word = reader.argument(property);
   const ms = reader.durationMs(word);
   if (ms < 0) throw reader.error(word, `${property.word.text} can't be negative: ${goDuration(ms)}`);
   return ms;
 }
 
 function count(reader: DirectiveReader, property: Line): number {
-  const word = only(reader, property);
+  const word = reader.argument(property);
   const value = reader.integer(word);
   if (value < 0) throw reader.error(word, `${property.word.text} can't be negative: ${value}`);
   return value;
@@ -243,18 +292,11 @@ function unsigned(reader: DirectiveReader, word: Token): number {
 
 function rcodes(reader: DirectiveReader, property: Line): number[] {
   return reader.arguments(property, 1).map((word) => {
-    const upper = word.text.toUpperCase();
-    const rcode = OTHER_RCODES.get(upper) ?? (/^RCODE/.test(upper) ? undefined : rcodeNumber(upper));
+    const rcode = rcodeOfWord(word.text);
     if (rcode === undefined) throw reader.error(word, `${word.text} is not a valid rcode`);
     return rcode;
   });
 }
-
-/** Spellings that only Go's DNS library has. */
-const OTHER_RCODES: ReadonlyMap<string, number> = new Map([
-  ['BADSIG', 16],
-  ['NOTIMPL', 4],
-]);
 
 /** Go prints 90 s as `1m30s` and half a second as `500ms`. */
 function goDuration(ms: number): string {

@@ -1,15 +1,17 @@
-// One health probe: `. IN NS` by default, on a socket of its own, waiting a second. Any message with the probe's id is
-// an answer, whatever it says.
+// One health probe: `. IN NS` by default, on a socket of its own, waiting a second. Nearly everything that comes back is
+// an answer: CoreDNS takes no notice of what a reply says, nor of damage behind its header.
 
-import { CLASS_IN, FLAG_RD, HEADER_BYTES, TYPE_NS } from '../../../engine-as/shared/codes.ts';
+import { CLASS_IN, FLAG_QR, FLAG_RD, HEADER_BYTES, OPCODE_MASK, TYPE_NS } from '../../../engine-as/shared/codes.ts';
 import { composeName } from '../../dns/name.ts';
 import type { UpstreamListener, Upstreams } from '../../plugin/contract.ts';
 import type { Schedule } from './health.ts';
 import type { RandomIds } from './ids.ts';
 import type { MessageSender, TcpSender, UdpSender } from './message-sender.ts';
-import type { UpstreamTarget } from './targets.ts';
+import { REPLY_WHOLE, ReplyScan } from './reply.ts';
+import { dialProblem, type UpstreamTarget } from './targets.ts';
 
-const TIMEOUT_MS = 1000;
+const DIAL_TIMEOUT_MS = 2000;
+const READ_TIMEOUT_MS = 1000;
 
 export interface ProbeOptions {
   readonly upstreams: Upstreams;
@@ -42,12 +44,12 @@ class Probe implements UpstreamListener {
   }
 
   send(): void {
-    const { upstreams, target, stanza, schedule } = this.#options;
+    const { upstreams, target, stanza } = this.#options;
     try {
-      if (target.port < 0) {
+      if (dialProblem(target, 'udp') !== undefined) {
         this.#end(false);
       } else if (stanza.forceTcp) {
-        this.#socket = upstreams.connectTcp(target, TIMEOUT_MS, this) as TcpSender;
+        this.#socket = upstreams.connectTcp(target, DIAL_TIMEOUT_MS, this) as TcpSender;
       } else {
         this.#socket = upstreams.connectUdp(target, this) as UdpSender;
         this.onOpen();
@@ -56,18 +58,31 @@ class Probe implements UpstreamListener {
       // No route, no free port: a failed probe like any other
       this.#end(false);
     }
-    if (!this.#isOver) this.#cancelTimer = schedule(TIMEOUT_MS, () => this.#end(false));
   }
 
   onOpen(): void {
-    const { healthDomain, healthRecursion } = this.#options.stanza;
-    const flags = healthRecursion ? FLAG_RD : 0;
-    if (this.#socket?.sendOctets(composeProbe(healthDomain), this.#id, flags) === false) this.#end(false);
+    const { stanza, schedule } = this.#options;
+    const flags = stanza.healthRecursion ? FLAG_RD : 0;
+    if (this.#socket?.sendOctets(composeProbe(stanza.healthDomain), this.#id, flags) === false) this.#end(false);
+    if (!this.#isOver) this.#cancelTimer = schedule(READ_TIMEOUT_MS, () => this.#end(false));
   }
 
   onMessage(offset: number, bytes: number): void {
+    if (bytes < HEADER_BYTES) {
+      this.#end(false);
+      return;
+    }
     const octets = this.#options.octets();
-    if (bytes >= HEADER_BYTES && ((octets[offset]! << 8) | octets[offset + 1]!) === this.#id) this.#end(true);
+    const isWhole = new ReplyScan().scan(octets, offset, bytes) === REPLY_WHOLE;
+    const isOurs = ((octets[offset]! << 8) | octets[offset + 1]!) === this.#id;
+    if (isWhole && isOurs) {
+      this.#end(true);
+      return;
+    }
+    // The reply to an earlier probe, perhaps
+    if (isWhole && !this.#options.stanza.forceTcp) return;
+    const flags = (octets[offset + 2]! << 8) | octets[offset + 3]!;
+    this.#end((flags & FLAG_QR) !== 0 || (flags & OPCODE_MASK) === 0);
   }
 
   onError(): void {

@@ -7,21 +7,28 @@
 // budget of 5 s allows get the error; the flight goes on for the others.
 
 import { RCODE_REFUSED } from '../../../engine-as/shared/codes.ts';
-import { UPSTREAM_BYTES } from '../../../engine-as/shared/layout.ts';
 import type { Exchanges, SlotWriter, Upstreams } from '../../plugin/contract.ts';
-import { type FlightMessage, type PoolTarget, PROTOCOL_UDP, type RelayCore } from './connection.ts';
+import { type FlightMessage, PROTOCOL_UDP, type RelayCore } from './connection.ts';
+import type { RareReply } from './control.ts';
 import { FlightTable } from './flights.ts';
-import { Health, type Schedule } from './health.ts';
+import type { Schedule } from './health.ts';
 import type { RandomIds } from './ids.ts';
 import type { ConcurrencyLimit } from './limit.ts';
 import { DURATION_BOUNDS, durationSlot, type StanzaSlots } from './metrics.ts';
 import type { Stanza } from './parse.ts';
 import { createPolicy, type Policy } from './policy.ts';
-import { sendProbe } from './probe.ts';
-import { emptyWithTc, ownersEnd, REPLY_BROKEN, REPLY_CUT, ReplyScan, repeatsQuestion } from './reply.ts';
-import { dialProblem } from './targets.ts';
-import { TcpPool } from './tcp-pool.ts';
-import { UdpPool } from './udp-pool.ts';
+import type { UpstreamState } from './prober.ts';
+import {
+  emptyWithTc,
+  isCutProblem,
+  REPLY_BROKEN,
+  REPLY_CUT,
+  ReplyScan,
+  recordProblem,
+  repeatsQuestion,
+} from './reply.ts';
+import { dialProblem, type UpstreamTarget } from './targets.ts';
+import { createUpstream, type Upstream } from './upstream.ts';
 import { BUDGET_MS, type Job, Waiters, waiterOf } from './waiters.ts';
 
 /** Without max_connect_attempts, upstreams that refuse at once are asked again after the next tick only. */
@@ -40,6 +47,9 @@ const FLIGHT_KIND = FLIGHT_STREAM | FLIGHT_AD;
 
 export interface RelayOptions {
   readonly stanza: Stanza;
+  readonly targets: readonly UpstreamTarget[];
+  /** What all shards know of each target. */
+  readonly states: readonly UpstreamState[];
   readonly slots: StanzaSlots;
   readonly exchanges: Exchanges;
   readonly upstreams: Upstreams;
@@ -52,12 +62,8 @@ export interface RelayOptions {
   readonly handOver: ((handle: number) => void) | undefined;
   /** Called when the first flight takes off: ticks are needed from now on. */
   readonly onBusy: () => void;
-}
-
-interface Upstream extends PoolTarget {
-  readonly udp: UdpPool;
-  readonly tcp: TcpPool;
-  readonly health: Health;
+  /** Told of replies with rcodes that have no slots yet. */
+  readonly onRareReply: (reply: RareReply) => void;
 }
 
 export class StanzaRelay implements RelayCore {
@@ -79,7 +85,7 @@ export class StanzaRelay implements RelayCore {
   readonly #paused: { readonly flight: number; readonly text: string }[] = [];
 
   constructor(options: RelayOptions) {
-    const { stanza } = options;
+    const { stanza, targets } = options;
     this.#options = options;
     this.#stanza = stanza;
     this.#exchanges = options.exchanges;
@@ -89,11 +95,11 @@ export class StanzaRelay implements RelayCore {
     this.expireMs = stanza.expireMs;
     this.maxAgeMs = stanza.maxAgeMs;
     this.maxIdleConns = stanza.maxIdleConns;
-    this.flights = new FlightTable(stanza.upstreams.length);
+    this.flights = new FlightTable(targets.length);
     this.#waiters = new Waiters(this.flights, options.exchanges, options.limit, (handle) => options.handOver?.(handle));
     this.#policy = createPolicy(stanza.policy, options.ids);
-    this.#attemptsMax = stanza.maxConnectAttempts ?? 2 * stanza.upstreams.length;
-    this.#members = stanza.upstreams.map((_, index) => this.#member(index));
+    this.#attemptsMax = stanza.maxConnectAttempts ?? 2 * targets.length;
+    this.#members = targets.map((_, index) => createUpstream(this, options, index));
   }
 
   get octets(): Uint8Array {
@@ -179,25 +185,24 @@ export class StanzaRelay implements RelayCore {
     const { flights } = this;
     const scan = this.#scan;
     const isUdp = protocol === PROTOCOL_UDP;
-    const readable = isUdp ? Math.min(bytes, UPSTREAM_BYTES) : bytes;
-    const state = scan.scan(this.octets, offset, readable);
+    const state = scan.scan(this.octets, offset, bytes);
     if (state === REPLY_BROKEN || (state === REPLY_CUT && !isUdp)) {
-      this.onFailure(flight, state === REPLY_BROKEN ? scan.problem : 'dns: overflow unpacking a record');
+      this.#discard(flight, isUdp);
+      this.onFailure(flight, scan.problem);
       return;
     }
-    let length = readable;
+    let length = bytes;
     if (isUdp && (state === REPLY_CUT || this.#exceedsPayload(flight, bytes))) {
       length = emptyWithTc(this.octets, offset, scan);
     }
-    const slots = this.#options.slots.upstreams[flights.upstream[flight]!]!;
     const seconds = (this.now() - flights.begunMs[flight]!) / 1000;
-    this.#options.counters.observe(durationSlot(slots, scan.rcode), DURATION_BOUNDS, seconds);
     if (scan.isTruncated && isUdp && this.#stanza.preferUdp) {
+      this.#observe(flights.upstream[flight]!, scan.rcode, seconds);
       flights.flags[flight]! |= FLIGHT_TCP;
       this.onStale(flight);
       return;
     }
-    if (!this.#goesElsewhere(flight, offset, length)) this.#deliver(flight, offset, length, isUdp);
+    if (!this.#goesElsewhere(flight, offset, length, seconds)) this.#deliver(flight, offset, length, isUdp, seconds);
   }
 
   onFailure(flight: number, text: string): void {
@@ -256,7 +261,8 @@ export class StanzaRelay implements RelayCore {
     const nowMs = this.now();
     flights.begunMs[flight] = nowMs;
     const isTcp = this.#isTcp(flights.flags[flight]!);
-    if (member.target.port < 0) return dialProblem(member.target, isTcp ? 'tcp' : 'udp');
+    const problem = dialProblem(member.target, isTcp ? 'tcp' : 'udp');
+    if (problem !== undefined) return problem;
     return isTcp ? member.tcp.send(flight, nowMs) : member.udp.send(flight, nowMs);
   }
 
@@ -305,13 +311,14 @@ export class StanzaRelay implements RelayCore {
   // -------------------------------------------------------------------------------------------------- endings
 
   /** Whether the reply's rcode sends the flight to another upstream or its waiters to the next stanza. */
-  #goesElsewhere(flight: number, offset: number, bytes: number): boolean {
+  #goesElsewhere(flight: number, offset: number, bytes: number, seconds: number): boolean {
     const { failover, next, nextOnNodata } = this.#stanza;
     if (failover.length === 0 && next.length === 0 && !nextOnNodata) return false;
     const { flights } = this;
     const { rcode, answerCount } = this.#scan;
     if (!this.repeatsQuestion(flight, offset, bytes)) return false;
     if (failover.includes(rcode) && ++flights.failovers[flight]! < this.#members.length) {
+      this.#observe(flights.upstream[flight]!, rcode, seconds);
       const isInTime = this.now() < flights.joinedMs[flights.head[flight]!]! + BUDGET_MS;
       if (isInTime) this.#advance(flight, NO_HEALTHY);
       else this.#failAll(flight, NO_HEALTHY);
@@ -320,29 +327,46 @@ export class StanzaRelay implements RelayCore {
     if (this.#options.handOver === undefined) return false;
     const isNodata = rcode === 0 && answerCount === 0;
     if (!next.includes(rcode) && !(nextOnNodata && isNodata)) return false;
+    this.#observe(flights.upstream[flight]!, rcode, seconds);
     const first = flights.head[flight]!;
     this.#land(flight);
     this.#waiters.handOverAll(first);
     return true;
   }
 
-  #deliver(flight: number, offset: number, bytes: number, isUdp: boolean): void {
+  #deliver(flight: number, offset: number, bytes: number, isUdp: boolean, seconds: number): void {
     const { flights } = this;
     const first = flights.head[flight]!;
     const rest = flights.nextWaiter[first]!;
     let length = bytes;
     if (!this.#waiters.finish(first, offset, length)) {
-      // The engine looks closer than the scan: a record's data is damaged. Over UDP CoreDNS takes that for a reply that
-      // was cut
-      const isCut = isUdp && ownersEnd(this.octets, offset, bytes);
+      // The engine looks closer than the scan: a record is damaged. Over UDP CoreDNS takes that for a reply that was cut
+      const problem = recordProblem(this.octets, offset, bytes);
+      const isCut = isUdp && isCutProblem(problem);
       if (isCut) length = emptyWithTc(this.octets, offset, this.#scan);
       if (!isCut || !this.#waiters.finish(first, offset, length)) {
-        this.onFailure(flight, 'dns: bad rdata');
+        this.#discard(flight, isUdp);
+        this.onFailure(flight, problem ?? 'dns: bad rdata');
         return;
       }
     }
+    this.#observe(flights.upstream[flight]!, this.#scan.rcode, seconds);
     this.#land(flight);
     this.#waiters.finishAll(rest, offset, length);
+  }
+
+  #observe(upstream: number, rcode: number, seconds: number): void {
+    const { slots, counters, targets, onRareReply } = this.#options;
+    const slot = durationSlot(slots.upstreams[upstream]!, rcode);
+    if (slot !== undefined) counters.observe(slot, DURATION_BOUNDS, seconds);
+    else onRareReply({ to: targets[upstream]!.text, rcode, seconds });
+  }
+
+  /** The reply was damaged: what brought it is closed. */
+  #discard(flight: number, isUdp: boolean): void {
+    const { udp, tcp } = this.#members[this.flights.upstream[flight]!]!;
+    if (isUdp) udp.discard();
+    else tcp.discard();
   }
 
   #failAll(flight: number, text: string): void {
@@ -361,26 +385,11 @@ export class StanzaRelay implements RelayCore {
   /** Whether a UDP reply is larger than the client takes (a TCP client takes anything). */
   #exceedsPayload(flight: number, bytes: number): boolean {
     if (bytes <= 512) return false;
-    if (bytes > UPSTREAM_BYTES) return true;
     return (this.flights.flags[flight]! & FLIGHT_STREAM) === 0 && bytes > this.#waiters.payloadBytes(flight);
   }
 
   #refusal(): string {
     this.#options.counters.add(this.#options.slots.rejects, 1);
-    return `concurrent queries exceeded maximum ${this.#stanza.maxConcurrent}`;
-  }
-
-  #member(index: number): Upstream {
-    const { upstreams, counters, slots, schedule, ids } = this.#options;
-    const stanza = this.#stanza;
-    const target = stanza.upstreams[index]!;
-    const place: PoolTarget = { index, target };
-    const health = new Health({
-      intervalMs: stanza.healthIntervalMs,
-      schedule,
-      probe: (report) => sendProbe({ upstreams, schedule, ids, stanza, target, octets: () => this.octets }, report),
-      onFailure: () => counters.add(slots.upstreams[index]!.healthFailures, 1),
-    });
-    return { ...place, udp: new UdpPool(this, place), tcp: new TcpPool(this, place), health };
+    return `concurrent queries exceeded maximum ${this.#stanza.maxConcurrentText}`;
   }
 }

@@ -1,7 +1,14 @@
 // What an upstream's reply looks like from outside: is it whole, which rcode, may it go to the client as it is.
 // Nothing is allocated; the engine reads the records themselves when it takes the reply over.
 
-import { FLAG_TC, HEADER_BYTES, TYPE_OPT, UDP_PAYLOAD_MIN } from '../../../engine-as/shared/codes.ts';
+import {
+  FLAG_TC,
+  HEADER_BYTES,
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_OPT,
+  UDP_PAYLOAD_MIN,
+} from '../../../engine-as/shared/codes.ts';
 
 /** All counted records lie within the message. */
 export const REPLY_WHOLE = 0;
@@ -13,6 +20,7 @@ export const REPLY_BROKEN = 2;
 const CUT = -1;
 const BROKEN = -2;
 const RECORD_FIXED_BYTES = 10;
+const TYPE_TSIG = 250;
 
 /** The findings about the reply that was scanned last. */
 export class ReplyScan {
@@ -22,7 +30,7 @@ export class ReplyScan {
   answerCount = 0;
   /** Offset behind the question section. */
   questionEnd = 0;
-  /** Why it is REPLY_BROKEN, in the words of CoreDNS's DNS library. */
+  /** Why it is REPLY_BROKEN or REPLY_CUT, in the words of CoreDNS's DNS library. */
   problem = '';
 
   /** @param bytes at least HEADER_BYTES, all of them readable from `at` on. */
@@ -39,61 +47,104 @@ export class ReplyScan {
     let cursor = at + HEADER_BYTES;
     // Bounds: every step moves the cursor or ends; a message that ends where a record would begin is complete.
     for (let i = u16(octets, at + 4); i > 0 && cursor < end; i--) {
-      cursor = skipName(octets, cursor, end);
-      if (cursor < 0) {
-        this.problem = `bad question name: dns: ${cursor === CUT ? 'buffer size too small' : 'bad rdata'}`;
+      const behind = skipName(octets, cursor, end);
+      const isPlain = behind >= 0 && octets[behind - 1] === 0 && octets[behind - 2]! < 0xc0;
+      const problem = isPlain ? undefined : nameProblem(octets, at, cursor, end);
+      if (problem !== undefined) {
+        this.problem = `bad question name: ${problem}`;
         return REPLY_BROKEN;
       }
-      cursor = Math.min(cursor + 4, end);
+      cursor = Math.min(behind + 4, end);
     }
     this.questionEnd = cursor;
+    let lastType = 0;
     for (let i = 0; i < records + additional && cursor < end; i++) {
       const fixed = skipName(octets, cursor, end);
       if (fixed === BROKEN) {
         this.problem = 'dns: bad rdata';
         return REPLY_BROKEN;
       }
-      if (fixed === CUT || fixed + RECORD_FIXED_BYTES > end) return REPLY_CUT;
+      if (fixed === CUT || fixed + RECORD_FIXED_BYTES > end) {
+        this.problem = fixed === CUT ? TOO_SHORT : fieldProblem(end - fixed);
+        return REPLY_CUT;
+      }
       cursor = fixed + RECORD_FIXED_BYTES + u16(octets, fixed + 8);
-      if (cursor > end) return REPLY_CUT;
-      if (i >= records && u16(octets, fixed) === TYPE_OPT) this.rcode |= octets[fixed + 4]! << 4;
+      if (cursor > end) {
+        this.problem = 'dns: overflowing header size';
+        return REPLY_CUT;
+      }
+      lastType = i < records ? 0 : u16(octets, fixed);
+      if (lastType === TYPE_OPT) this.rcode |= octets[fixed + 4]! << 4;
+    }
+    if (lastType === TYPE_TSIG) {
+      // CoreDNS's library checks the signature of whatever is signed, and knows no keys
+      this.problem = 'dns: no secrets defined';
+      return REPLY_BROKEN;
     }
     return REPLY_WHOLE;
   }
 }
 
 /**
- * Whether every owner name leads to its end. CoreDNS takes a name that does not for a failed attempt, other damage of a
- * UDP reply for a cut. The scan must have found the reply whole.
+ * What is wrong with a record of a reply that the engine did not take, as far as it is easily seen: in the words of
+ * CoreDNS's DNS library. The scan must have found the reply whole.
  */
-export function ownersEnd(octets: Uint8Array, at: number, bytes: number): boolean {
+export function recordProblem(octets: Uint8Array, at: number, bytes: number): string | undefined {
   const end = at + bytes;
   const counts = u16(octets, at + 6) + u16(octets, at + 8) + u16(octets, at + 10);
   let cursor = at + HEADER_BYTES;
   for (let i = u16(octets, at + 4); i > 0 && cursor < end; i--)
     cursor = Math.min(skipName(octets, cursor, end) + 4, end);
   for (let i = 0; i < counts && cursor < end; i++) {
-    if (!nameEnds(octets, at, cursor, end)) return false;
     const fixed = skipName(octets, cursor, end);
-    cursor = fixed + RECORD_FIXED_BYTES + u16(octets, fixed + 8);
+    const length = u16(octets, fixed + 8);
+    const problem = nameProblem(octets, at, cursor, end) ?? addressProblem(u16(octets, fixed), length);
+    if (problem !== undefined) return problem;
+    cursor = fixed + RECORD_FIXED_BYTES + length;
   }
-  return true;
+  return undefined;
+}
+
+/** Over UDP CoreDNS takes such an error for a reply that was cut on its way: the client gets TC. */
+export function isCutProblem(problem: string | undefined): boolean {
+  return problem === undefined || problem === TOO_SHORT || problem.includes('overflow');
+}
+
+function addressProblem(type: number, length: number): string | undefined {
+  const wanted = type === TYPE_A ? 4 : type === TYPE_AAAA ? 16 : length;
+  if (length === wanted || length === 0) return undefined;
+  if (length > wanted) return 'dns: bad rdlength';
+  return type === TYPE_A ? 'A: dns: overflow unpacking a' : 'AAAA: dns: overflow unpacking aaaa';
 }
 
 const POINTERS_MAX = 126;
+const TOO_SHORT = 'dns: buffer size too small';
 
-/** False: a loop of pointers. A pointer beyond the end is a cut. */
-function nameEnds(octets: Uint8Array, start: number, from: number, end: number): boolean {
+/** Which field of a record is missing when so many octets follow its name: TYPE, CLASS, TTL (32 bits), RDLENGTH. */
+function fieldProblem(octetsLeft: number): string {
+  return `dns: overflow unpacking ${octetsLeft >= 4 && octetsLeft < 8 ? 'uint32' : 'uint16'}`;
+}
+
+/** Why the name cannot be read, in the words of CoreDNS's DNS library; undefined when it can. */
+function nameProblem(octets: Uint8Array, start: number, from: number, end: number): string | undefined {
   let cursor = from;
   let pointers = 0;
-  while (cursor + 1 < end) {
+  // Bounds: each round moves the cursor on within the message, or counts a pointer.
+  for (;;) {
+    if (cursor >= end) return TOO_SHORT;
     const octet = octets[cursor]!;
-    if (octet === 0) return true;
-    if (octet < 0xc0) cursor += octet + 1;
-    else if (++pointers > POINTERS_MAX) return false;
-    else cursor = start + (u16(octets, cursor) & 0x3fff);
+    if (octet === 0) return undefined;
+    if (octet < 0x40) {
+      if (cursor + 1 + octet > end) return TOO_SHORT;
+      cursor += octet + 1;
+    } else if (octet < 0xc0) {
+      return 'dns: bad rdata';
+    } else {
+      if (cursor + 1 >= end) return TOO_SHORT;
+      if (++pointers > POINTERS_MAX) return 'dns: too many compression pointers';
+      cursor = start + (u16(octets, cursor) & 0x3fff);
+    }
   }
-  return true;
 }
 
 /** Makes the reply empty with TC set, in place; returns its new length. The scan must be of this reply. */

@@ -1,8 +1,9 @@
-// The TO words of a stanza: addresses, and files like resolv.conf whose nameservers are taken.
+// The TO words of a stanza: addresses, files like resolv.conf whose nameservers are taken, and host names.
 
 import { readFileSync } from 'node:fs';
 import type { DirectiveReader, Token } from '../../corefile/reader.ts';
 import { addressOctets } from '../../dns/address.ts';
+import { composeName, NameError } from '../../dns/name.ts';
 
 /** Plain data: it crosses to every shard. */
 export type UpstreamTarget = {
@@ -14,7 +15,14 @@ export type UpstreamTarget = {
   readonly port: number;
   /** As written. */
   readonly portText: string;
+  /** Local address of the sockets (`source_address`). */
+  readonly source?: string;
 };
+
+/** A host name, whose addresses are looked up when the configuration is taken. */
+export type HostTarget = { readonly host: string; readonly portText: string };
+
+export type Target = UpstreamTarget | HostTarget;
 
 /** CoreDNS counts the words, not the nameservers that a file brings. */
 const WORDS_MAX = 15;
@@ -23,66 +31,143 @@ const UPSTREAMS_MAX = 255;
 const DEFAULT_PORT = '53';
 const FILE_BYTES_MAX = 1 << 20;
 const MISSING_TRANSPORTS: readonly string[] = ['tls', 'https'];
-const REFUSED_TRANSPORTS: readonly string[] = ['quic', 'grpc', 'https3', 'unix'];
+/** Transports of other plugins, with their ports. */
+const REFUSED_TRANSPORTS: ReadonlyMap<string, string> = new Map([
+  ['quic', '853'],
+  ['grpc', '443'],
+  ['https3', '443'],
+  ['unix', ''],
+]);
 
 /**
- * Upstreams in the order of the words, without repetition.
+ * Targets in the order of the words, upstreams without repetition.
  * @param mayBeEmpty accepts files that name no nameserver even if no upstream is left: every query is SERVFAIL then.
  */
-export function parseTargets(reader: DirectiveReader, words: readonly Token[], mayBeEmpty: boolean): UpstreamTarget[] {
-  const found = new Map<string, UpstreamTarget>();
+export function parseTargets(reader: DirectiveReader, words: readonly Token[], mayBeEmpty: boolean): Target[] {
+  const targets: Target[] = [];
   const emptyFiles: string[] = [];
   let wordCount = 0;
   for (const word of words) {
-    const targets = targetsOf(reader, word);
-    if (targets.length === 0) emptyFiles.push(word.text);
+    const found = targetsOf(reader, word);
+    if (found.length === 0) emptyFiles.push(word.text);
     else wordCount++;
-    for (const target of targets) if (!found.has(target.text)) found.set(target.text, target);
+    targets.push(...found);
   }
   const last = words.at(-1)!;
   if (wordCount > WORDS_MAX) throw reader.error(last, `more than ${WORDS_MAX} TOs configured: ${wordCount}`);
-  if (found.size > UPSTREAMS_MAX) {
-    throw reader.error(last, `more than ${UPSTREAMS_MAX} upstreams configured: ${found.size}`);
+  const unique = withoutRepetition(targets);
+  if (unique.length > UPSTREAMS_MAX) {
+    throw reader.error(last, `more than ${UPSTREAMS_MAX} upstreams configured: ${unique.length}`);
   }
-  if (found.size === 0 && !mayBeEmpty) {
+  if (unique.length === 0 && !mayBeEmpty) {
     throw reader.error(last, `no valid upstream addresses found: no nameservers found in ${emptyFiles.join(', ')}`);
   }
-  return [...found.values()];
+  return unique;
 }
 
-/** Why the port cannot be dialled, in Go's words; undefined when it can. */
+/** The targets, each upstream where it stands first. */
+export function withoutRepetition<T extends Target>(targets: readonly T[]): T[] {
+  const seen = new Set<string>();
+  return targets.filter((target) => {
+    if (!('text' in target)) return true;
+    if (seen.has(target.text)) return false;
+    seen.add(target.text);
+    return true;
+  });
+}
+
+/** The upstream at an address that a look-up has brought. */
+export function resolvedTarget(address: string, portText: string): UpstreamTarget {
+  const target = targetAt(address, portText);
+  if (target === undefined) throw new RangeError(`not an IP address: ${address}`);
+  return target;
+}
+
+/** `IP[:PORT]` of property `resolver`; undefined for any other text. */
+export function resolverTarget(text: string): UpstreamTarget | undefined {
+  const withPort = splitPort(text);
+  if (withPort !== undefined) return targetAt(withPort.host, withPort.portText);
+  return text.includes('%') || text.includes('[') ? undefined : targetAt(text, DEFAULT_PORT);
+}
+
+/** Why the upstream cannot be dialled at all, in Go's words; undefined when it can. */
 export function dialProblem(target: UpstreamTarget, protocol: 'udp' | 'tcp'): string | undefined {
-  if (target.port >= 0) return undefined;
-  const { portText } = target;
-  const reason = /^\d+$/.test(portText)
-    ? `address ${portText}: invalid port`
-    : `lookup ${protocol}/${portText}: unknown port`;
-  return `dial ${protocol}: ${reason}`;
+  const { portText, port, source, address } = target;
+  if (port < 0) {
+    const reason = /^\d+$/.test(portText)
+      ? `address ${portText}: invalid port`
+      : `lookup ${protocol}/${portText}: unknown port`;
+    return `dial ${protocol}: ${reason}`;
+  }
+  const isSuitable = source === undefined || source.includes(':') === address.includes(':');
+  return isSuitable ? undefined : `dial ${protocol}: address ${sourceText(source)}: no suitable address`;
 }
 
-function targetsOf(reader: DirectiveReader, word: Token): UpstreamTarget[] {
+/** The addresses in the text of a failed dial: `192.0.2.1:53`, with `source_address` `10.0.0.1:0->192.0.2.1:53`. */
+export function dialledPath({ text, source }: UpstreamTarget): string {
+  return source === undefined ? text : `${sourceText(source)}->${text}`;
+}
+
+function sourceText(source: string): string {
+  return source.includes(':') ? `[${source}]:0` : `${source}:0`;
+}
+
+function targetsOf(reader: DirectiveReader, word: Token): Target[] {
   const scheme = /^([a-z0-9]+):\/\//.exec(word.text)?.[1];
   if (scheme !== undefined && MISSING_TRANSPORTS.includes(scheme)) {
     throw reader.error(word, `transport ${scheme}:// is not supported yet: '${word.text}'`);
   }
-  if (scheme !== undefined && REFUSED_TRANSPORTS.includes(scheme)) {
-    throw reader.error(word, `'${scheme}' is not supported as a destination protocol in forward: ${word.text}`);
-  }
+  if (scheme !== undefined && REFUSED_TRANSPORTS.has(scheme)) throw refusedTransport(reader, word, scheme);
   const text = scheme === 'dns' ? word.text.slice('dns://'.length) : word.text;
   if (text === '') throw reader.error(word, `invalid address: ${JSON.stringify(word.text)}`);
   const target = targetOf(text);
   if (target !== undefined) return [target];
-  const file = unbracketed(text);
+  const file = splitPort(text) === undefined ? unbracketed(text) : text;
   const lines = readLines(reader, word, file);
   if (lines !== undefined) return nameserversOf(lines).map((each) => nameserver(reader, word, file, each));
-  if (isHostName(text)) throw reader.error(word, `a host name as upstream is not supported yet: '${word.text}'`);
+  const host = hostOf(text);
+  if (host !== undefined) return [host];
   throw reader.error(word, `not an IP address, file, or valid domain: ${JSON.stringify(word.text)}`);
 }
 
+function refusedTransport(reader: DirectiveReader, word: Token, scheme: string): Error {
+  const text = word.text.slice(`${scheme}://`.length);
+  const target = targetOf(text, REFUSED_TRANSPORTS.get(scheme));
+  if (scheme === 'unix' || target !== undefined) {
+    const address = scheme === 'unix' ? text : target!.text;
+    return reader.error(
+      word,
+      `'${scheme}' is not supported as a destination protocol in forward: ${scheme}://${address}`,
+    );
+  }
+  return reader.error(word, `not an IP address, file, or valid domain: ${JSON.stringify(word.text)}`);
+}
+
+/** `HOST:PORT`, `[HOST]:PORT` as Go splits them; undefined when there is no port. */
+function splitPort(text: string): { host: string; portText: string } | undefined {
+  const parts = /^\[([^\][]*)\]:([^:\][]*)$/.exec(text) ?? /^([^:\][]*):([^:\][]*)$/.exec(text);
+  return parts === null ? undefined : { host: parts[1]!, portText: parts[2]! };
+}
+
 /** `IP`, `IP:PORT`, `[IPv6]`, `[IPv6]:PORT`, each with a `%zone`; undefined for any other text. */
-function targetOf(text: string): UpstreamTarget | undefined {
-  const withPort = /^\[([^\][]*)\]:([^:\][]*)$/.exec(text) ?? /^([^:\][]*):([^:\][]*)$/.exec(text);
-  return withPort === null ? targetAt(unbracketed(text), DEFAULT_PORT) : targetAt(withPort[1]!, withPort[2]!);
+function targetOf(text: string, defaultPort = DEFAULT_PORT): UpstreamTarget | undefined {
+  const parts = splitPort(text);
+  return parts === undefined ? targetAt(unbracketed(text), defaultPort) : targetAt(parts.host, parts.portText);
+}
+
+/** `NAME` or `NAME:PORT`, with a `%zone` that does not matter; undefined for what cannot be a domain name. */
+function hostOf(text: string): HostTarget | undefined {
+  const bare = text.replace(/%[^:]*/, '');
+  const parts = splitPort(bare);
+  const host = unbracketed(parts?.host ?? bare);
+  if (host === '') return undefined;
+  try {
+    composeName(host);
+  } catch (error) {
+    if (error instanceof NameError) return undefined;
+    throw error;
+  }
+  return { host, portText: parts?.portText ?? DEFAULT_PORT };
 }
 
 function targetAt(address: string, portText: string): UpstreamTarget | undefined {
@@ -118,26 +203,17 @@ function nameserversOf(lines: readonly string[]): string[] {
   });
 }
 
-/** Lines of the file, its path relative to the working directory; undefined when it does not exist. */
+/**
+ * Lines of the file, its path relative to the working directory; undefined when it cannot be read. A directory is a file
+ * without nameservers.
+ */
 function readLines(reader: DirectiveReader, word: Token, file: string): string[] | undefined {
+  let octets: Buffer;
   try {
-    const octets = readFileSync(file);
-    if (octets.length > FILE_BYTES_MAX) throw reader.error(word, `${file} exceeds ${FILE_BYTES_MAX} octets`);
-    return octets.toString('utf8').split('\n');
+    octets = readFileSync(file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG' || code === 'ERR_INVALID_ARG_VALUE') {
-      return undefined;
-    }
-    if (code === undefined) throw error;
-    throw reader.error(word, `cannot read ${file}: ${(error as Error).message}`);
+    return (error as NodeJS.ErrnoException).code === 'EISDIR' ? [] : undefined;
   }
-}
-
-function isHostName(text: string): boolean {
-  const name = text.replace(/:[^:]*$/, '');
-  return (
-    name.length <= 253 &&
-    /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i.test(name)
-  );
+  if (octets.length > FILE_BYTES_MAX) throw reader.error(word, `${file} exceeds ${FILE_BYTES_MAX} octets`);
+  return octets.toString('utf8').split('\n');
 }

@@ -3,13 +3,10 @@
 
 import type { UpstreamListener } from '../../plugin/contract.ts';
 import { type PoolTarget, PROTOCOL_TCP, type RelayCore } from './connection.ts';
+import type { Dialling } from './dialling.ts';
 import type { TcpSender } from './message-sender.ts';
+import { dialledPath } from './targets.ts';
 
-/** The dial timeout is twice the mean time of recent dials, within these limits. CoreDNS waits up to 30 s; the client
- *  of a query has 5 s. */
-const DIAL_MS_MIN = 1000;
-const DIAL_MS_MAX = 5000;
-const DIAL_WEIGHT = 4;
 const HEADER_BYTES = 12;
 
 export class TcpPool {
@@ -17,11 +14,13 @@ export class TcpPool {
   readonly #target: PoolTarget;
   readonly #idle: TcpConnection[] = [];
   readonly #all = new Set<TcpConnection>();
-  #meanDialMs = DIAL_MS_MAX;
+  readonly #dialling: Dialling;
+  #delivering: TcpConnection | undefined;
 
-  constructor(core: RelayCore, target: PoolTarget) {
+  constructor(core: RelayCore, target: PoolTarget, dialling: Dialling) {
     this.#core = core;
     this.#target = target;
+    this.#dialling = dialling;
   }
 
   get size(): number {
@@ -36,15 +35,15 @@ export class TcpPool {
         continue;
       }
       this.#core.countConnection(this.#target.index, PROTOCOL_TCP, true);
-      pooled.take(flight, nowMs);
+      // Closed by the peer meanwhile: the query finds it out, and takes another one at once
+      if (!pooled.take(flight, nowMs)) continue;
       return undefined;
     }
     this.#core.countConnection(this.#target.index, PROTOCOL_TCP, false);
-    const timeoutMs = Math.min(Math.max(2 * this.#meanDialMs, DIAL_MS_MIN), DIAL_MS_MAX);
     try {
-      this.#all.add(new TcpConnection(this.#core, this, this.#target, flight, nowMs, timeoutMs));
+      this.#all.add(new TcpConnection(this.#core, this, this.#target, flight, nowMs, this.#dialling.timeoutMs));
     } catch (error) {
-      return `dial tcp ${this.#target.target.text}: ${(error as Error).message}`;
+      return `dial tcp ${dialledPath(this.#target.target)}: ${(error as Error).message}`;
     }
     return undefined;
   }
@@ -58,7 +57,17 @@ export class TcpPool {
   }
 
   dialled(milliseconds: number): void {
-    this.#meanDialMs += (milliseconds - this.#meanDialMs) / DIAL_WEIGHT;
+    this.#dialling.observe(milliseconds);
+  }
+
+  /** The connection hands over a reply. */
+  delivers(connection: TcpConnection): void {
+    this.#delivering = connection;
+  }
+
+  /** What the last reply's connection has brought is damaged: it is not used again. */
+  discard(): void {
+    this.#delivering?.close();
   }
 
   yielded(connection: TcpConnection): void {
@@ -74,7 +83,8 @@ export class TcpPool {
   }
 }
 
-type State = 'dialling' | 'busy' | 'idle' | 'closed';
+/** ended: idle, and closed by the peer. */
+type State = 'dialling' | 'busy' | 'idle' | 'ended' | 'closed';
 
 class TcpConnection implements UpstreamListener {
   readonly #core: RelayCore;
@@ -110,10 +120,16 @@ class TcpConnection implements UpstreamListener {
     return nowMs - this.#usedMs <= expireMs && (maxAgeMs === 0 || nowMs - this.#openedMs <= maxAgeMs);
   }
 
-  take(flight: number, nowMs: number): void {
+  /** False: the peer has closed the connection. */
+  take(flight: number, nowMs: number): boolean {
+    if (this.#state === 'ended') {
+      this.close();
+      return false;
+    }
     this.#flight = flight;
     this.#isPooled = true;
     this.#send(nowMs);
+    return true;
   }
 
   onOpen(): void {
@@ -124,11 +140,8 @@ class TcpConnection implements UpstreamListener {
   }
 
   onMessage(offset: number, bytes: number): void {
-    if (this.#state !== 'busy') {
-      // Nobody asked: what follows on this connection could not be told apart from an answer
-      this.close();
-      return;
-    }
+    // Nobody asked: CoreDNS would read it with the next query, and skip it for its id
+    if (this.#state !== 'busy') return;
     const { flights, octets } = this.#core;
     const flight = this.#flight;
     if (bytes < HEADER_BYTES) {
@@ -140,25 +153,26 @@ class TcpConnection implements UpstreamListener {
     this.#state = 'idle';
     this.#usedMs = this.#core.now();
     this.#pool.yielded(this);
+    this.#pool.delivers(this);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_TCP);
   }
 
   onError(text: string): void {
-    if (this.#state === 'busy' && this.#isPooled) this.#stale();
-    else if (this.#state === 'busy') this.#fail(this.#text(`read: ${text}`));
+    if (this.#state === 'busy') this.#fail(this.#text(`read: ${text}`));
     else if (this.#state === 'dialling') this.#fail(this.#dialText(text));
     else this.close();
   }
 
-  onClose(): void {
-    if (this.#state === 'busy' && this.#isPooled) this.#stale();
+  onClose(isCut: boolean): void {
+    if (this.#state === 'busy' && isCut) this.#fail('unexpected EOF');
+    else if (this.#state === 'busy' && this.#isPooled) this.#stale();
     else if (this.#state === 'busy') this.#fail('EOF');
-    else if (this.#state === 'dialling') this.#fail(this.#dialText('connection reset by peer'));
-    else this.close();
+    else if (this.#state === 'dialling') this.#fail(this.#dialText('connect: connection reset by peer'));
+    else if (this.#state === 'idle') this.#state = 'ended';
   }
 
   tick(nowMs: number): void {
-    if (this.#state === 'idle' && !this.isFresh(nowMs)) this.close();
+    if ((this.#state === 'idle' || this.#state === 'ended') && !this.isFresh(nowMs)) this.close();
     if (this.#state !== 'busy') return;
     if (nowMs - this.#core.flights.sentMs[this.#flight]! >= this.#core.readTimeoutMs) {
       this.#fail(this.#text('i/o timeout'));
@@ -197,9 +211,10 @@ class TcpConnection implements UpstreamListener {
     this.#core.onFailure(flight, text);
   }
 
+  /** Also tells the pool how long the dial took that has failed. */
   #dialText(text: string): string {
-    const reason = text === 'i/o timeout' ? text : `connect: ${text}`;
-    return `dial tcp ${this.#target.target.text}: ${reason}`;
+    this.#pool.dialled(this.#core.now() - this.#openedMs);
+    return `dial tcp ${dialledPath(this.#target.target)}: ${text}`;
   }
 
   #text(reason: string): string {

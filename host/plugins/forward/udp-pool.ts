@@ -1,5 +1,6 @@
-// Connected UDP sockets to one upstream. Several at once and none for long, so that a forged reply has to guess the
-// source port too (RFC 5452 §4.5): a socket is retired when it has sent a random number of queries, was idle for
+// Connected UDP sockets to one upstream. As in CoreDNS a query takes the one that was idle longest, or opens another if
+// all are busy; but from SOCKETS_WANTED on queries share them. None lives for long, so that a forged reply has to guess
+// the source port too (RFC 5452 §4.5): a socket is retired when it has sent a random number of queries, was idle for
 // `expire`, is older than `max_age`, or has had an error. A retired one closes when its last query has ended.
 //
 //   pending[id] = flight        one table a socket: a reply counts only where its query was sent from
@@ -12,7 +13,9 @@
 
 import type { UpstreamListener } from '../../plugin/contract.ts';
 import { type PoolTarget, PROTOCOL_UDP, type RelayCore } from './connection.ts';
+import type { Dialling } from './dialling.ts';
 import type { UdpSender } from './message-sender.ts';
+import { dialledPath } from './targets.ts';
 
 /** Sockets that take turns; `max_idle_conns` lowers it. */
 const SOCKETS_WANTED = 4;
@@ -34,16 +37,19 @@ const HEADER_BYTES = 12;
 export class UdpPool {
   readonly #core: RelayCore;
   readonly #target: PoolTarget;
+  readonly #dialling: Dialling;
   /** All open sockets; those in use first come first. */
   readonly #sockets: UdpSocket[] = [];
   readonly #active: UdpSocket[] = [];
   #current: UdpSocket | undefined;
   #burstLeft = 0;
   #burstMs = -1;
+  #delivering: UdpSocket | undefined;
 
-  constructor(core: RelayCore, target: PoolTarget) {
+  constructor(core: RelayCore, target: PoolTarget, dialling: Dialling) {
     this.#core = core;
     this.#target = target;
+    this.#dialling = dialling;
   }
 
   get size(): number {
@@ -57,7 +63,7 @@ export class UdpPool {
       try {
         socket = this.#choose(nowMs);
       } catch (error) {
-        return `dial udp ${this.#target.target.text}: ${(error as Error).message}`;
+        return `dial udp ${dialledPath(this.#target.target)}: ${(error as Error).message}`;
       }
       this.#current = socket;
       this.#burstLeft = BURST;
@@ -76,6 +82,16 @@ export class UdpPool {
 
   close(): void {
     for (const socket of [...this.#sockets]) socket.close();
+  }
+
+  /** The socket hands over a reply. */
+  delivers(socket: UdpSocket): void {
+    this.#delivering = socket;
+  }
+
+  /** What the last reply's socket has brought is damaged: no other query goes over it, unless some wait there. */
+  discard(): void {
+    if (this.#delivering?.inFlight === 0) this.#delivering.retire();
   }
 
   retired(socket: UdpSocket): void {
@@ -98,6 +114,11 @@ export class UdpPool {
     const { maxIdleConns } = this.#core;
     const wanted = maxIdleConns > 0 ? Math.min(maxIdleConns, SOCKETS_WANTED) : SOCKETS_WANTED;
     const active = this.#active;
+    const idle = this.#idlest();
+    if (idle !== undefined) {
+      this.#core.countConnection(this.#target.index, PROTOCOL_UDP, true);
+      return idle;
+    }
     if (active.length >= wanted) {
       const first = this.#core.ids.below(active.length);
       for (let i = 0; i < active.length; i++) {
@@ -112,8 +133,18 @@ export class UdpPool {
     return this.#open(nowMs);
   }
 
+  /** The active socket that has nothing to do for the longest time. */
+  #idlest(): UdpSocket | undefined {
+    let found: UdpSocket | undefined;
+    for (const socket of this.#active) {
+      if (socket.inFlight === 0 && (found === undefined || socket.usedMs < found.usedMs)) found = socket;
+    }
+    return found;
+  }
+
   #open(nowMs: number): UdpSocket {
     this.#core.countConnection(this.#target.index, PROTOCOL_UDP, false);
+    this.#dialling.observe(0);
     const socket = new UdpSocket(this.#core, this, this.#target, nowMs);
     this.#sockets.push(socket);
     this.#active.push(socket);
@@ -123,6 +154,8 @@ export class UdpPool {
 
 class UdpSocket implements UpstreamListener {
   inFlight = 0;
+  /** When a query was last sent. */
+  usedMs: number;
   readonly #core: RelayCore;
   readonly #pool: UdpPool;
   readonly #target: PoolTarget;
@@ -130,7 +163,6 @@ class UdpSocket implements UpstreamListener {
   readonly #pending = new Uint16Array(65536);
   readonly #openedMs: number;
   #queriesLeft: number;
-  #usedMs: number;
   #heardMs = -1;
   #head = 0;
   #tail = 0;
@@ -144,7 +176,7 @@ class UdpSocket implements UpstreamListener {
     this.#pool = pool;
     this.#target = target;
     this.#openedMs = nowMs;
-    this.#usedMs = nowMs;
+    this.usedMs = nowMs;
     this.#queriesLeft = QUERIES_MIN + core.ids.below(QUERIES_MIN);
     this.#socket = core.upstreams.connectUdp(target.target, this) as UdpSender;
   }
@@ -152,7 +184,7 @@ class UdpSocket implements UpstreamListener {
   isUsable(nowMs: number): boolean {
     const { expireMs, maxAgeMs } = this.#core;
     if (this.#isRetired || this.#queriesLeft === 0 || this.inFlight >= IN_FLIGHT_MAX) return false;
-    if (this.inFlight === 0 && nowMs - this.#usedMs > expireMs) return false;
+    if (this.inFlight === 0 && nowMs - this.usedMs > expireMs) return false;
     return maxAgeMs === 0 || nowMs - this.#openedMs <= maxAgeMs;
   }
 
@@ -177,7 +209,7 @@ class UdpSocket implements UpstreamListener {
     this.#tail = flight;
     this.inFlight++;
     this.#queriesLeft--;
-    this.#usedMs = nowMs;
+    this.usedMs = nowMs;
     return undefined;
   }
 
@@ -193,6 +225,7 @@ class UdpSocket implements UpstreamListener {
     }
     this.#heardMs = this.#core.flights.sentMs[flight]!;
     this.#forget(flight);
+    this.#pool.delivers(this);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
   }
 

@@ -118,7 +118,8 @@ export class FakeExchanges implements Exchanges {
   }
 
   finish(handle: number, offset: number, bytes: number): boolean {
-    const octets = this.octets.slice(offset, offset + bytes);
+    // A copy: slice() of a Buffer would go on reading the shared slot
+    const octets = new Uint8Array(this.octets.subarray(offset, offset + bytes));
     if (this.refuses(octets)) return false;
     this.#end(handle, { kind: 'reply', octets, message: parseMessage(octets) });
     return true;

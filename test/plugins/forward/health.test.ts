@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FLAG_RD } from '../../../engine-as/shared/codes.ts';
 import { Health } from '../../../host/plugins/forward/health.ts';
+import { UpstreamState } from '../../../host/plugins/forward/prober.ts';
 import { ManualClock } from './manual-clock.ts';
 import { rcodeOf, scene, textOf, withUpstream } from './scene.ts';
 import { goodAnswer } from './scripted-upstream.ts';
 import { until } from './world.ts';
 
-function machine(intervalMs = 500) {
+function machine(intervalMs = 500, state = new UpstreamState(new Int32Array(1), -1, 0)) {
   const clock = new ManualClock();
   const reports: ((isAnswered: boolean) => void)[] = [];
   let failures = 0;
@@ -15,17 +16,18 @@ function machine(intervalMs = 500) {
   const health = new Health({
     intervalMs,
     schedule: clock.schedule,
+    state,
     probe: (report) => {
       reports.push(report);
       return () => cancelled++;
     },
     onFailure: () => failures++,
   });
-  return { clock, reports, health, failures: () => failures, cancelled: () => cancelled };
+  return { clock, reports, health, state, failures: () => failures, cancelled: () => cancelled };
 }
 
 test('quiet until suspected, one probe at a time, each interval until one is answered', () => {
-  const { clock, reports, health, failures } = machine();
+  const { clock, reports, health, state, failures } = machine();
   clock.advance(10_000);
   assert.equal(reports.length, 0);
   health.suspect();
@@ -40,7 +42,7 @@ test('quiet until suspected, one probe at a time, each interval until one is ans
   assert.equal(reports.length, 2);
   reports[1]!(true);
   clock.advance(10_000);
-  assert.deepEqual([reports.length, health.fails, failures()], [2, 0, 1]);
+  assert.deepEqual([reports.length, state.fails, failures()], [2, 0, 1]);
 });
 
 test('down with more than max_fails failures, never with 0, up again with one answer', () => {

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { createForward, forward } from '../../../host/plugins/forward/forward.ts';
 import type { Stanza } from '../../../host/plugins/forward/parse.ts';
+import type { UpstreamTarget } from '../../../host/plugins/forward/targets.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
 
 const PREFIX = 'plugin/forward: Corefile:';
@@ -18,15 +19,20 @@ function withOptions(options: string): Stanza {
   return parse(`forward . 127.0.0.1 {\n${options}\n}`)[0]!;
 }
 
-const texts = (stanza: Stanza) => stanza.upstreams.map(({ text }) => text);
+const upstreams = (stanza: Stanza) => stanza.to as readonly UpstreamTarget[];
+/** `192.0.2.1:53`, and `NAME@PORT` for host names. */
+const texts = (stanza: Stanza) =>
+  stanza.to.map((each) => ('text' in each ? each.text : `${each.host}@${each.portText}`));
 
 test('defaults', () => {
   const [stanza] = parse('forward . 127.0.0.1');
-  const { upstreams, ...rest } = stanza!;
-  assert.deepEqual(upstreams, [{ text: '127.0.0.1:53', address: '127.0.0.1', port: 53, portText: '53' }]);
+  const { to, ...rest } = stanza!;
+  assert.deepEqual(to, [{ text: '127.0.0.1:53', address: '127.0.0.1', port: 53, portText: '53' }]);
   assert.deepEqual(rest, {
     from: '.',
     except: [],
+    resolvers: [],
+    sourceAddress: undefined,
     forceTcp: false,
     preferUdp: false,
     expireMs: 10_000,
@@ -40,6 +46,7 @@ test('defaults', () => {
     healthRecursion: true,
     healthDomain: '.',
     maxConcurrent: 0,
+    maxConcurrentText: '0',
     next: [],
     nextOnNodata: false,
     failover: [],
@@ -74,9 +81,9 @@ test('TO: addresses in every spelling, in order and once', () => {
   ];
   for (const [to, expected] of cases) assert.deepEqual(texts(parse(`forward . ${to}`)[0]!), expected, to);
   const [stanza] = parse('forward . fe80::1%eth0 127.0.0.1:x 127.0.0.1:99999');
-  assert.equal(stanza!.upstreams[0]!.address, 'fe80::1%eth0');
+  assert.equal(upstreams(stanza!)[0]!.address, 'fe80::1%eth0');
   assert.deepEqual(
-    stanza!.upstreams.map(({ port }) => port),
+    upstreams(stanza!).map(({ port }) => port),
     [53, -1, -1],
   );
 });
@@ -101,19 +108,32 @@ test('TO: nameservers of files like resolv.conf, paths relative to the working d
     assert.deepEqual(texts(parse(`forward . 10.0.0.2 dns://${two}`)[0]!), ['10.0.0.2:53', '10.0.0.1:53']);
     assert.deepEqual(texts(parse(`forward . ${zoned}`)[0]!), ['[0388:d254:7aec:6892:9f7f:e93b:5806:1b0f]:53']);
     assert.deepEqual(texts(parse(`forward . ${empty} 127.0.0.1`)[0]!), ['127.0.0.1:53']);
-    assert.equal(parse(`forward . ${many}`)[0]!.upstreams.length, 20);
+    assert.equal(parse(`forward . ${many}`)[0]!.to.length, 20);
     assert.throws(() => parse(`forward . ${empty}`), {
       message: `${PREFIX}2 - Error during parsing: no valid upstream addresses found: no nameservers found in ${empty}`,
     });
     assert.throws(() => parse(`forward . ${wrong}`), {
       message: /nameserver in .*wrong is not an IP address: "dns.example"$/,
     });
-    assert.throws(() => parse(`forward . ${directory}`), { message: /Corefile:2 .*cannot read .*EISDIR/ });
+    // A directory reads as a file without nameservers
+    assert.throws(() => parse(`forward . ${directory}`), { message: /no valid upstream addresses found/ });
     const tolerant = createForward({ mayLackUpstreams: true });
-    assert.deepEqual(tolerant.parse(readerOf('forward', `forward . ${empty}`)).stanzas[0]!.upstreams, []);
+    assert.deepEqual(tolerant.parse(readerOf('forward', `forward . ${empty}`)).stanzas[0]!.to, []);
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('TO: host names, with ports, in order between addresses', () => {
+  const cases: [string, string[]][] = [
+    ['dns.example', ['dns.example@53']],
+    ['dns://DNS.example:54', ['DNS.example@54']],
+    ['10.0.0.1 dns.example. 10.0.0.1 10.0.0.2', ['10.0.0.1:53', 'dns.example.@53', '10.0.0.2:53']],
+    ['1.2.3.4.5 /etc/nosuch.conf', ['1.2.3.4.5@53', '/etc/nosuch.conf@53']],
+    ['dns.example%zone:55 dns.example%zone', ['dns.example@55', 'dns.example@53']],
+    ['[dns.example]:x', ['dns.example@x']],
+  ];
+  for (const [to, expected] of cases) assert.deepEqual(texts(parse(`forward . ${to}`)[0]!), expected, to);
 });
 
 test('options', () => {
@@ -139,11 +159,33 @@ test('options', () => {
     ['next NXDOMAIN refused\nnext BADSIG', { next: [3, 5, 16] }],
     ['next_on_nodata\nfailfast_all_unhealthy_upstreams', { nextOnNodata: true, failfast: true }],
     ['failover servfail NOTIMPL', { failover: [2, 4] }],
+    ['next dsotypeni BADCOOKIE', { next: [11, 23] }],
+    ['source_address 127.0.0.9', { sourceAddress: '127.0.0.9' }],
+    ['source_address ::1', { sourceAddress: '::1' }],
+    ['max_concurrent +07', { maxConcurrent: 7, maxConcurrentText: '+07' }],
+    // What follows an argument that is complete is read as another property
+    ['policy sequential force_tcp\nexpire 5s max_age 6s', { policy: 'sequential', forceTcp: true, maxAgeMs: 6000 }],
   ];
   for (const [options, expected] of cases) {
     const stanza = withOptions(options);
     assert.deepEqual({ ...stanza, ...expected }, stanza, options);
   }
+});
+
+test('resolver', () => {
+  const { resolvers } = withOptions('resolver 10.0.0.1 10.0.0.2:54 ::1 [::2]:55 10.0.0.3:x');
+  assert.deepEqual(
+    resolvers.map(({ text, port }) => [text, port]),
+    [
+      ['10.0.0.1:53', 53],
+      ['10.0.0.2:54', 54],
+      ['[::1]:53', 53],
+      ['[::2]:55', 55],
+      ['10.0.0.3:x', -1],
+    ],
+  );
+  // The last line counts
+  assert.equal(withOptions('resolver 10.0.0.1\nresolver ::1').resolvers[0]!.text, '[::1]:53');
 });
 
 test('several stanzas', () => {
@@ -165,11 +207,9 @@ test('wrong stanzas', () => {
     [`forward ${long} 127.0.0.1`, `2 - Error during parsing: unable to normalize '${long}'`],
     ['forward . ./nosuch.conf', '2 - Error during parsing: not an IP address, file, or valid domain: "./nosuch.conf"'],
     ['forward . dns://', '2 - Error during parsing: invalid address: "dns://"'],
-    ['forward . 1.2.3.4.5', "2 - Error during parsing: a host name as upstream is not supported yet: '1.2.3.4.5'"],
-    [
-      'forward . dns.example:54',
-      "2 - Error during parsing: a host name as upstream is not supported yet: 'dns.example:54'",
-    ],
+    ['forward . grpc://name', '2 - Error during parsing: not an IP address, file, or valid domain: "grpc://name"'],
+    ['forward . a..b', '2 - Error during parsing: not an IP address, file, or valid domain: "a..b"'],
+    ['forward . :53', '2 - Error during parsing: not an IP address, file, or valid domain: ":53"'],
     ['forward . tls://9.9.9.9', "2 - Error during parsing: transport tls:// is not supported yet: 'tls://9.9.9.9'"],
     [
       'forward . https://9.9.9.9',
@@ -177,11 +217,11 @@ test('wrong stanzas', () => {
     ],
     [
       'forward . quic://9.9.9.9',
-      "2 - Error during parsing: 'quic' is not supported as a destination protocol in forward: quic://9.9.9.9",
+      "2 - Error during parsing: 'quic' is not supported as a destination protocol in forward: quic://9.9.9.9:853",
     ],
     [
       'forward . grpc://9.9.9.9',
-      "2 - Error during parsing: 'grpc' is not supported as a destination protocol in forward: grpc://9.9.9.9",
+      "2 - Error during parsing: 'grpc' is not supported as a destination protocol in forward: grpc://9.9.9.9:443",
     ],
     [
       `forward . ${Array.from({ length: 16 }, (_, i) => `10.0.0.${i}`).join(' ')}`,
@@ -228,8 +268,14 @@ test('wrong options', () => {
     ['tls', "'tls' is not supported yet"],
     ['tls_servername dns.example', "'tls_servername' is not supported yet"],
     ['doh_method GET', "'doh_method' is not supported yet"],
-    ['resolver 10.0.0.1', "'resolver' is not supported yet"],
-    ['source_address 10.0.0.1', "'source_address' is not supported yet"],
+    ['resolver', argument('resolver')],
+    ['resolver 10.0.0.1 dns.example', 'resolver must be an IP address or IP:port: "dns.example"'],
+    ['resolver dns.example:53', 'resolver must be an IP address or IP:port: "dns.example:53"'],
+    ['resolver [::1]', 'resolver must be an IP address or IP:port: "[::1]"'],
+    ['source_address', argument('source_address')],
+    ['source_address dns.example', 'invalid IP address: dns.example'],
+    ['source_address 10.0.0.1:53', 'invalid IP address: 10.0.0.1:53'],
+    ['next BADVERS', 'BADVERS is not a valid rcode'],
   ];
   for (const [options, text] of cases) {
     const line = options === 'max_age 5s' ? 2 : 3;

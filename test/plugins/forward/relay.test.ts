@@ -37,15 +37,70 @@ test('AD=1 is set if the cache asks for it', () =>
     );
   }));
 
-test('ids differ and sockets take turns, each used again', () =>
+test('ids differ; one query after the other leaves from one socket, as in CoreDNS', () =>
   scene('', goodAnswer, async ({ up, world }) => {
     for (let i = 0; i < 40; i++) await world.ask(`n${i}.example`);
     assert.ok(new Set(up.seen.map(({ message }) => message.id)).size > 30);
-    const ports = new Set(up.seen.map(({ port }) => port)).size;
-    assert.ok(ports >= 2 && ports <= 4, `${ports} source ports`);
-    assert.equal(world.counters.get('conn_cache_misses'), ports);
-    assert.equal(world.counters.get('conn_cache_hits'), 40 - ports);
+    assert.equal(new Set(up.seen.map(({ port }) => port)).size, 1);
+    assert.equal(world.counters.get('conn_cache_misses'), 1);
+    assert.equal(world.counters.get('conn_cache_hits'), 39);
   }));
+
+test('queries at the same time leave from up to four sockets, each used again', () => {
+  const waiting: (() => void)[] = [];
+  return scene(
+    '',
+    async (query) => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return goodAnswer(query);
+    },
+    async ({ up, world }) => {
+      for (let i = 0; i < 12; i++) {
+        world.relay(`n${i}.example`);
+        // Apart, so that they are no burst, which stays together
+        await until(() => up.seen.length === i + 1);
+      }
+      assert.equal(new Set(up.seen.map(({ port }) => port)).size, 4);
+      for (const answer of waiting) answer();
+      await until(() => world.exchanges.openCount === 0);
+      assert.equal(world.counters.get('conn_cache_misses'), 4);
+      assert.equal(world.counters.get('conn_cache_hits'), 8);
+    },
+  );
+});
+
+test('what has brought damage is not used again', () =>
+  scene(
+    'max_connect_attempts 1',
+    (query) => (query.name === 'bad.example.' ? goodAnswer(query).fill(0x80, 12, 16) : goodAnswer(query)),
+    async ({ up, world }) => {
+      for (const isStream of [false, true]) {
+        for (const name of ['a', 'bad', 'b']) await world.ask(`${name}.example`, { isStream });
+      }
+      const ports = up.seen.map(({ port }) => port);
+      assert.deepEqual(
+        [ports[0] === ports[1], ports[1] === ports[2], ports[3] === ports[4], ports[4] === ports[5]],
+        [true, false, true, false],
+      );
+      assert.equal(world.counters.get('conn_cache_misses', 'udp'), 2);
+      assert.equal(world.counters.get('conn_cache_misses', 'tcp'), 2);
+    },
+  ));
+
+test('rcodes without slots of their own are counted under their name, or number', () =>
+  scene(
+    '',
+    (query) => goodAnswer(query, { rcode: Number(query.name.split('.')[0]), addresses: [] }),
+    async ({ world }) => {
+      for (const rcode of [0, 5, 9, 12, 12]) await world.ask(`${rcode}.example`);
+      for (const rcode of [16, 23, 3841]) await world.ask(`${rcode}.example`, { payloadBytes: 1232 });
+      const counted = (label: string) => world.counters.get('request_duration', `"rcode":"${label}"`);
+      assert.deepEqual(
+        ['NOERROR', 'REFUSED', 'NOTAUTH', '12', 'BADSIG', 'BADCOOKIE', '3841'].map(counted),
+        [1, 1, 1, 2, 1, 1, 1],
+      );
+    },
+  ));
 
 test('max_idle_conns 1 keeps one socket', () =>
   scene('max_idle_conns 1', goodAnswer, async ({ up, world }) => {

@@ -81,15 +81,62 @@ test('garbage with the right id fails the attempt at once', () =>
     },
   ));
 
-test('a reply whose records the engine refuses fails the attempt', () =>
+/** The reply to a query for `a.example`, its record changed: owner at 27, fixed part behind it, data last. */
+const damages: readonly [string, (octets: Uint8Array) => Uint8Array, string | undefined][] = [
+  ['a label that is none', (octets) => octets.fill(0x80, 27, 28), 'dns: bad rdata'],
+  ['a loop of pointers', (octets) => withOwner(octets, [0xc0, 27]), 'dns: too many compression pointers'],
+  ['an address too long', (octets) => withAddress(octets, [1, 2, 3, 4, 5]), 'dns: bad rdlength'],
+  ['an address too short', (octets) => withAddress(octets, [1, 2, 3]), undefined],
+  ['an end within the address', (octets) => octets.subarray(0, -2), undefined],
+  ['an end within the TTL', (octets) => octets.subarray(0, -8), undefined],
+  ['an end within the owner', (octets) => octets.subarray(0, 30), undefined],
+];
+const streamTexts = [
+  'dns: bad rdata',
+  'dns: too many compression pointers',
+  'dns: bad rdlength',
+  'A: dns: overflow unpacking a',
+  'dns: overflowing header size',
+  'dns: overflow unpacking uint32',
+  'dns: buffer size too small',
+];
+
+function withOwner(octets: Uint8Array, owner: readonly number[]): Uint8Array {
+  return Uint8Array.from([...octets.subarray(0, 27), ...owner, ...octets.subarray(-14)]);
+}
+
+function withAddress(octets: Uint8Array, address: readonly number[]): Uint8Array {
+  return Uint8Array.from([...octets.subarray(0, -6), 0, address.length, ...address]);
+}
+
+for (const [i, [what, damage, text]] of damages.entries()) {
+  test(`${what}: over UDP ${text ?? 'empty with TC'}, over TCP ${streamTexts[i]}`, () =>
+    scene(
+      '',
+      (query) => damage(goodAnswer(query)),
+      async ({ up, world }) => {
+        world.exchanges.refuses = (octets) => octets.length > 27;
+        const ended = await world.ask('a.example');
+        if (text !== undefined) assert.equal(textOf(ended), text);
+        else assert.ok(ended.kind === 'reply' && (ended.message.flags & FLAG_TC) !== 0 && ended.octets.length === 27);
+        assert.equal(up.seen.length, text === undefined ? 1 : 2);
+        assert.equal(world.counters.get('request_duration'), text === undefined ? 1 : 0);
+        assert.equal(textOf(await world.ask('a.example', { isStream: true })), streamTexts[i]);
+      },
+    ));
+}
+
+test('a signed reply fails the attempt: nobody has the key', () =>
   scene(
     '',
-    (query) => goodAnswer(query, { addresses: [[1, 2, 3, 4, 5]] }),
-    async ({ up, world }) => {
-      world.exchanges.refuses = () => true;
-      const handles = [world.relay('a.example'), world.relay('a.example')];
-      for (const handle of handles) assert.equal(textOf(await world.exchanges.ended(handle)), 'dns: bad rdata');
-      assert.ok(up.seen.length >= 2);
+    (query) => {
+      const tsig = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0];
+      const octets = Uint8Array.from([...goodAnswer(query), ...tsig]);
+      octets[11] = 1;
+      return octets;
+    },
+    async ({ world }) => {
+      assert.equal(textOf(await world.ask('a.example')), 'dns: no secrets defined');
     },
   ));
 
@@ -151,15 +198,30 @@ test('a UDP reply beyond the advertised size becomes empty with TC', () =>
     },
   ));
 
-test('a UDP reply beyond every slot becomes empty with TC', () =>
-  scene(
-    '',
-    (query) => goodAnswer(query, { addresses: manyAddresses(400) }),
-    async ({ world }) => {
-      const ended = await world.ask('a.example', { payloadBytes: 65535 });
-      assert.ok(ended.kind === 'reply' && (ended.message.flags & FLAG_TC) !== 0 && ended.message.answer.length === 0);
-    },
-  ));
+for (const useNative of [true, false]) {
+  test(`UDP replies of every size that the client takes come whole${useNative ? '' : ' (no koffi)'}`, () =>
+    scene(
+      '',
+      (query) => goodAnswer(query, { addresses: manyAddresses(Number(query.name.split('.')[0])) }),
+      async ({ world }) => {
+        const counts = [100, 135, 140, 400, 1500, 2000, 5];
+        const all = await Promise.all(counts.map((count) => world.ask(`${count}.example`, { payloadBytes: 65535 })));
+        const answers = all.map((ended) => (ended.kind === 'reply' ? ended.message.answer : []));
+        assert.deepEqual(
+          answers.map(({ length }) => length),
+          counts,
+        );
+        for (const answer of answers) {
+          answer.forEach(({ rdata }, i) => {
+            assert.deepEqual([...rdata], [198, 51, 100, i & 255]);
+          });
+        }
+        const limited = await world.ask('400.example', { payloadBytes: 8192 });
+        assert.ok(limited.kind === 'reply' && (limited.message.flags & FLAG_TC) !== 0);
+      },
+      { useNative },
+    ));
+}
 
 test('a reply that is cut between its records becomes empty with TC', () =>
   scene(

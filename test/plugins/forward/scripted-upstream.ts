@@ -15,8 +15,9 @@ export interface Seen {
   readonly port: number;
 }
 
-/** What to send: messages, nothing, or (TCP) the end of the connection. */
-export type Reply = Uint8Array | readonly Uint8Array[] | undefined | 'close';
+/** What to send: messages, nothing, or (TCP) the end of the connection, before it half a message or with a reset. */
+export type Reply = Uint8Array | readonly Uint8Array[] | undefined | Ending;
+type Ending = 'close' | 'half' | 'reset';
 export type Script = (query: Seen) => Reply | Promise<Reply>;
 
 export class ScriptedUpstream {
@@ -39,7 +40,7 @@ export class ScriptedUpstream {
     this.#tcp = tcp;
     udp.on('message', (octets, { address, port }) => {
       void this.#answer('udp', octets, port).then((replies) => {
-        if (replies === 'close') return;
+        if (typeof replies === 'string') return;
         for (const reply of replies) udp.send(reply, port, address);
       });
     });
@@ -87,7 +88,7 @@ export class ScriptedUpstream {
     await once(this.#tcp, 'close');
   }
 
-  async #answer(proto: 'udp' | 'tcp', octets: Uint8Array, port: number): Promise<readonly Uint8Array[] | 'close'> {
+  async #answer(proto: 'udp' | 'tcp', octets: Uint8Array, port: number): Promise<readonly Uint8Array[] | Ending> {
     const message = parseMessage(octets);
     const question = message.questions[0]!;
     const query = { proto, octets, message, name: question.name, port };
@@ -100,7 +101,7 @@ export class ScriptedUpstream {
     }
     this.seen.push(query);
     const reply = await this.script(query);
-    if (reply === undefined || reply === 'close') return reply ?? [];
+    if (reply === undefined || typeof reply === 'string') return reply ?? [];
     return reply instanceof Uint8Array ? [reply] : reply;
   }
 
@@ -118,6 +119,8 @@ export class ScriptedUpstream {
         rest = rest.subarray(end);
         void this.#answer('tcp', octets, stream.remotePort ?? 0).then((replies) => {
           if (replies === 'close') stream.end();
+          else if (replies === 'half') stream.end(framed(octets).subarray(0, 9));
+          else if (replies === 'reset') stream.resetAndDestroy();
           else for (const reply of replies) stream.write(framed(reply));
         });
       }

@@ -53,13 +53,51 @@ test('a large reply comes whole', () =>
     },
   ));
 
-test('a pooled connection that the peer has closed costs nothing', () =>
+test('a pooled connection that the peer has closed costs nothing, and counts as CoreDNS counts it', () =>
   scene('max_connect_attempts 1', goodAnswer, async ({ up, world }) => {
     await world.ask('a.example', { isStream: true });
     up.hangUp();
+    await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(rcodeOf(await world.ask('b.example', { isStream: true })), 0);
     assert.equal(up.connections, 2);
+    assert.equal(world.counters.get('conn_cache_hits', 'tcp'), 1);
+    assert.equal(world.counters.get('conn_cache_misses', 'tcp'), 2);
   }));
+
+test('half a message and the end: the attempt has failed, even on a pooled connection', () =>
+  scene(
+    'max_connect_attempts 1',
+    ({ name, message }) => (name === 'half.example.' ? 'half' : goodAnswer({ message })),
+    async ({ world }) => {
+      assert.equal(textOf(await world.ask('half.example', { isStream: true })), 'unexpected EOF');
+      await world.ask('a.example', { isStream: true });
+      assert.equal(textOf(await world.ask('half.example', { isStream: true })), 'unexpected EOF');
+    },
+  ));
+
+test('a reset fails the attempt, even on a pooled connection', () =>
+  scene(
+    'max_connect_attempts 1',
+    ({ name, message }) => (name === 'reset.example.' ? 'reset' : goodAnswer({ message })),
+    async ({ world }) => {
+      await world.ask('a.example', { isStream: true });
+      const text = textOf(await world.ask('reset.example', { isStream: true }));
+      assert.match(text, /^read tcp \S+->\S+: read: connection reset by peer$/);
+    },
+  ));
+
+test('what comes unasked on an idle connection does not harm the next query', () =>
+  scene(
+    'max_connect_attempts 1',
+    (query) => [goodAnswer(query), goodAnswer(query, { rcode: 5 })],
+    async ({ up, world }) => {
+      for (const name of ['a', 'b', 'c']) {
+        assert.equal(rcodeOf(await world.ask(`${name}.example`, { isStream: true })), 0);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      assert.equal(up.connections, 1);
+    },
+  ));
 
 test('a pooled connection that closes on the query is replaced at once', () => {
   let isFirst = true;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { UpstreamListener } from '../../../host/plugin/contract.ts';
 import type { RelayCore } from '../../../host/plugins/forward/connection.ts';
+import { Dialling } from '../../../host/plugins/forward/dialling.ts';
 import { FlightTable } from '../../../host/plugins/forward/flights.ts';
 import { UdpPool } from '../../../host/plugins/forward/udp-pool.ts';
 
@@ -25,7 +26,11 @@ class Core {
   readonly closed: number[] = [];
   onFailed: (flight: number) => void = () => undefined;
   #ids: number[] = [];
-  readonly pool = new UdpPool(this.#relayCore(), { index: 0, target: { text: '192.0.2.53:53' } as never });
+  readonly pool = new UdpPool(
+    this.#relayCore(),
+    { index: 0, target: { text: '192.0.2.53:53' } as never },
+    new Dialling(),
+  );
 
   /** The ids that are drawn next. */
   draw(...ids: number[]): void {

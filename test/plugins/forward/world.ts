@@ -2,7 +2,7 @@
 
 import { EXCHANGE_STRIDE, EXCHANGES } from '../../../engine-as/shared/layout.ts';
 import { loadSockets, type NativeSockets } from '../../../host/net/sockets.ts';
-import type { ControlServices, ServerBlock, ShardServices } from '../../../host/plugin/contract.ts';
+import type { ControlServices, Plain, ServerBlock, ShardServices } from '../../../host/plugin/contract.ts';
 import { createForward, Forward } from '../../../host/plugins/forward/forward.ts';
 import { systemSchedule } from '../../../host/plugins/forward/health.ts';
 import { ShardArea } from '../../../host/shard/area.ts';
@@ -45,6 +45,7 @@ export class World {
       shardCount: 2,
       metrics: this.counters.metrics,
       claimWord: () => wordCount++,
+      words: this.words,
       log: { withPrefix: () => ({ warning: () => undefined }) },
     } as unknown as ControlServices);
     const services = {
@@ -54,6 +55,7 @@ export class World {
       exchanges: this.exchanges,
       upstreams: new UpstreamSockets({ area, sockets }),
       words: this.words,
+      notifyControl: (message: Plain) => control.onNotice(message),
     } as unknown as ShardServices;
     const parts = options.clock ?? { now: () => performance.now(), schedule: systemSchedule };
     this.plugin = new Forward(config, services, control.shared as never, parts);
@@ -77,6 +79,9 @@ export class Counters {
   readonly #values = new Map<number, number>();
 
   readonly metrics = {
+    slots: {
+      observe: (slot: number, bounds: readonly number[], value: number) => this.observe(slot, bounds, value),
+    },
     counter: (name: string, _help: string, labels: Record<string, string>) => this.#slot(name, labels),
     histogram: (name: string, _help: string, labels: Record<string, string>) => this.#slot(name, labels),
   };
