@@ -35,6 +35,7 @@ export function askRelay(
     relay.ask({
       octets,
       isStream: query.proto === 'tcp',
+      onAttempt: (upstream) => query.metadata.set('forward/upstream', () => upstream),
       finish: (offset, bytes) => {
         // A copy of its own: slice() of a Buffer would go on reading the shared slot.
         const reply = new Uint8Array(exchanges.octets.subarray(offset, offset + bytes));

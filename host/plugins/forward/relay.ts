@@ -260,6 +260,7 @@ export class StanzaRelay implements RelayCore {
     const member = this.#members[flights.upstream[flight]!]!;
     const nowMs = this.now();
     flights.begunMs[flight] = nowMs;
+    this.#waiters.tellAttempt(flight, member.target.text);
     const isTcp = this.#isTcp(flights.flags[flight]!);
     const problem = dialProblem(member.target, isTcp ? 'tcp' : 'udp');
     if (problem !== undefined) return problem;

@@ -14,6 +14,8 @@ export const BUDGET_MS = 5000;
 export interface Job {
   readonly octets: Uint8Array;
   readonly isStream: boolean;
+  /** An attempt at this upstream begins. */
+  onAttempt(upstream: string): void;
   /** The reply, valid during the call; false: it does not parse. */
   finish(offset: number, bytes: number): boolean;
   fail(rcode: number, text: string): void;
@@ -47,6 +49,11 @@ export class Waiters {
     const number = free < 0 ? this.#jobs.length : free;
     this.#jobs[number] = job;
     return 2 * number + 1;
+  }
+
+  /** An attempt begins: questions of the slow face want to know where. */
+  tellAttempt(flight: number, upstream: string): void {
+    this.#jobOf(this.#flights.head[flight]!)?.onAttempt(upstream);
   }
 
   /** The message that the flight's waiters ask; one object, filled anew each time. */

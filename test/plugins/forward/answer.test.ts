@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FLAG_AA, FLAG_AD, FLAG_RA, FLAG_RD, FLAG_TC } from '../../../engine-as/shared/codes.ts';
 import type { BlockProgram, Outcome, RelayStep } from '../../../host/plugin/contract.ts';
+import { Labels } from '../../../host/plugin/metadata.ts';
 import { forward } from '../../../host/plugins/forward/forward.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
 import { answerOf, chainEnd, queryFor } from '../queries.ts';
@@ -144,3 +145,34 @@ test('compile: one relay step a stanza; the slow face where the engine cannot kn
   assert.deepEqual(compiled(handing, ['forward', 'whoami']), ['slow']);
   assert.equal(compiled('forward . ::1 {\nnext NXDOMAIN\n}\nforward . ::2', ['forward', 'whoami']).length, 2);
 });
+
+test("the slow face: the upstream's spelling of the question comes along", () =>
+  scene(
+    '',
+    (query) =>
+      goodAnswer({
+        message: {
+          ...query.message,
+          questions: [{ ...query.message.questions[0]!, wire: Buffer.from('\x01a\x07example\0') }],
+        },
+      }),
+    async ({ world }) => {
+      const outcome = answered(await world.plugin.answer(queryFor('A.EXAMPLE', { handle: 0 }), chainEnd(outer).next));
+      assert.equal(Buffer.from(outcome.question!.wire).toString(), '\x01a\x07example\0');
+    },
+  ));
+
+test('label forward/upstream names the upstream that was asked last', () =>
+  withUpstream(
+    ({ octets }) => Uint8Array.from([...octets.subarray(0, 12), 0x80, 0, 0, 0]),
+    async (broken) => {
+      const body = `forward . ${broken.text} UP {\npolicy sequential\n}`;
+      await scene(body, goodAnswer, async ({ up, world }) => {
+        const metadata = new Labels();
+        const query = { ...queryFor('a.example', { handle: 0 }), metadata };
+        assert.equal(answered(await world.plugin.answer(query, chainEnd(outer).next)).rcode, 0);
+        assert.equal(broken.seen.length, 1);
+        assert.equal(metadata.get('forward/upstream'), up.text);
+      });
+    },
+  ));
