@@ -75,6 +75,7 @@ import {
   LISTENER_FORCE_SLOW,
   RECEIVE_STRIDE,
   SHARD_SLOW_REASONS,
+  STEP_BUFSIZE,
   STEP_CACHE,
   STEP_COUNT,
   STEP_END,
@@ -149,7 +150,7 @@ function runSteps(zone: u32, handoff: u32, isForced: bool): u32 {
   for (let index: u32 = 0; index < count; index++) {
     const step = stepAt(index);
     const op = load<u32>(step + STEP_OP);
-    if (op == STEP_PASS || op == STEP_COUNT || op == STEP_LOG) {
+    if (op == STEP_PASS || op == STEP_COUNT || op == STEP_LOG || op == STEP_BUFSIZE) {
       passStep(step);
       continue;
     }

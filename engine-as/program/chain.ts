@@ -5,6 +5,7 @@ import {
   BLOCK_STEPS,
   CACHE_STEP_ZONES,
   SLOT_NONE,
+  STEP_BUFSIZE,
   STEP_CACHE,
   STEP_COUNT,
   STEP_LOG,
@@ -15,6 +16,7 @@ import {
   ZONE_SCOPE,
 } from '../shared/layout';
 import { findLogRule } from '../metrics/log';
+import { clampPayload } from '../wire/query';
 import { longestZone } from './zones';
 
 /** Zone entry that routed the question; 0 before routing. */
@@ -54,6 +56,7 @@ export function passStep(step: u32): bool {
     logRule = findLogRule(logRules, load<u32>(step + 12));
   } else if (op == STEP_CACHE) {
     if (longestZone(load<u32>(step + CACHE_STEP_ZONES))) cacheStep = step;
-  } else return false;
+  } else if (op == STEP_BUFSIZE) clampPayload(load<u32>(step + 8));
+  else return false;
   return true;
 }

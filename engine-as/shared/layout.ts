@@ -233,6 +233,7 @@ export const STEP_WHOAMI = 8;
 export const STEP_SLOW = 9;
 export const STEP_PASS = 10; // a plugin that does nothing on the way (errors, health...)
 export const STEP_HOSTS = 11;
+export const STEP_BUFSIZE = 12; // +8 largest UDP payload size that what stands below may see
 
 // a zone list: u32 count, then {u32 name address, u32 bytes, u32 labels} each
 export const ZONE_LIST_STRIDE = 12;

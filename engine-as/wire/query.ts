@@ -29,7 +29,7 @@ import {
 import { CONTROL_HASH_SEED, NAME_SCRATCH } from '../shared/layout';
 import { optionsAreSound } from './options';
 import { copyLower, expandName, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
-import { load16, load32 } from './octets';
+import { load16, load32, store16 } from './octets';
 import { rdataIsSound } from './rdata';
 
 /** Shard area of this instance; set once by serve() and friends. */
@@ -126,6 +126,14 @@ export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): 
   if (!parseRecords(behind, end)) return RCODE_FORMERR;
   setLimit();
   return ednsVersion ? RCODE_BADVERS : PARSED;
+}
+
+/** Lowers the client's UDP payload size, in the message too: what sees the query later must find it so (plugin bufsize). */
+export function clampPayload(size: u32): void {
+  if (!hasEdns || ednsBytes <= size) return;
+  ednsBytes = size;
+  store16(optionsAt - 8, size); // Bounds: the class of the OPT, in front of its TTL and length
+  setLimit();
 }
 
 let ednsVersion: u32 = 0;

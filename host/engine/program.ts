@@ -88,6 +88,10 @@ export class BlockSteps implements BlockProgram {
     });
   }
 
+  bufsize(payloadBytes: number): void {
+    this.#add(layout.STEP_BUFSIZE, (out, at) => out.u32(at + 8, payloadBytes));
+  }
+
   rotate(): void {
     this.#add(layout.STEP_ROTATE);
   }

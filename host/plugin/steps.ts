@@ -74,6 +74,8 @@ export interface BlockProgram {
   count(plugin: string): void;
   /** Hand a log line's words to the shard for these rules; the first whose scope holds decides (CoreDNS plugin log). */
   log(rules: readonly LogRule[]): void;
+  /** Lower the UDP payload size that the query carries (CoreDNS plugin bufsize). */
+  bufsize(payloadBytes: number): void;
   /** Shuffle addresses (CoreDNS plugin loadbalance, round_robin). */
   rotate(): void;
   cache(step: CacheStep): void;

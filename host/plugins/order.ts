@@ -3,6 +3,7 @@
 
 import type { Control, Directive } from '../plugin/contract.ts';
 import { bind } from './bind/bind.ts';
+import { bufsize } from './bufsize/bufsize.ts';
 import { cache } from './cache/cache.ts';
 import { debug } from './debug/debug.ts';
 import { errors } from './errors/errors.ts';
@@ -29,6 +30,7 @@ export const directives: readonly AnyDirective[] = [
   metadata,
   multisocket,
   reload,
+  bufsize,
   bind,
   debug,
   ready,
