@@ -6,7 +6,7 @@ import type { Environment } from './environment.ts';
 import { hashOf } from './hash.ts';
 import { type BlockKey, parseKey } from './keys.ts';
 import { type ParsedBlock, parseCorefile } from './parser.ts';
-import { DirectiveReader } from './reader.ts';
+import { DirectiveReader, type ReaderBlock } from './reader.ts';
 import { type CorefileSource, defaultText } from './source.ts';
 import { suggestion } from './suggestion.ts';
 import { parsingError, type Token } from './token.ts';
@@ -27,6 +27,8 @@ export interface LoadedBlock {
   readonly zones: readonly string[];
   /** One entry a word, in the order of first occurrences. */
   readonly directives: readonly LoadedDirective[];
+  /** Shared by the readers of its directives. */
+  readonly known: ReaderBlock;
   readonly file: string;
   /** Line of the first address. */
   readonly line: number;
@@ -99,14 +101,15 @@ function loadBlock(block: ParsedBlock, defaultPort: number): LoadedBlock {
   const zones = [...new Set(keys.map((key) => key.zone))];
   const occurrences = new Map<string, (readonly Token[])[]>();
   for (const directive of block.directives) {
-    const known = occurrences.get(directive.name) ?? [];
-    occurrences.set(directive.name, known);
-    known.push(directive.tokens);
+    const found = occurrences.get(directive.name) ?? [];
+    occurrences.set(directive.name, found);
+    found.push(directive.tokens);
   }
+  const known: ReaderBlock = { zones, root: '' };
   const directives = [...occurrences].map(([name, tokens]) => {
     const first = tokens[0]![0]!;
-    return { name, reader: new DirectiveReader(name, { zones }, tokens), file: first.file, line: first.line };
+    return { name, reader: new DirectiveReader(name, known, tokens), file: first.file, line: first.line };
   });
   const first = block.keys[0]!;
-  return { keys, zones, directives, file: first.file, line: first.line };
+  return { keys, zones, directives, known, file: first.file, line: first.line };
 }

@@ -13,6 +13,7 @@
 //     return { zones, ttlSeconds };
 //   }
 
+import { isAbsolute, join } from 'node:path';
 import { CorefileError } from '../errors.ts';
 import { DurationError, parseDurationMs } from './duration.ts';
 import { EndpointError, portNumber, splitEndpoint } from './endpoint.ts';
@@ -32,22 +33,26 @@ export interface IpEndpoint {
 /** One small function for each property's word. */
 export type PropertyTable = Readonly<Record<string, (property: Line) => void>>;
 
-/** What the reader knows about its server block. */
+/** What the readers of one server block know about it. */
 export interface ReaderBlock {
   /** Zones of the block's keys, lower-case and fully qualified. */
   readonly zones: readonly string[];
+  /** Where relative paths begin, '' = the working directory. Set once the block's `root` has been parsed. */
+  root: string;
 }
 
 export class DirectiveReader {
   readonly name: string;
   /** Zones of the server block. */
   readonly blockZones: readonly string[];
+  readonly #block: ReaderBlock;
   /** All occurrences of the directive in the block, in file order; at least one. */
   readonly occurrences: readonly Line[];
 
   constructor(name: string, block: ReaderBlock, occurrences: readonly (readonly Token[])[]) {
     this.name = name;
     this.blockZones = block.zones;
+    this.#block = block;
     this.occurrences = occurrences.map((tokens) => groupLines(tokens, (at, text) => this.error(at, text)));
   }
 
@@ -182,6 +187,12 @@ export class DirectiveReader {
       if (error instanceof EndpointError) throw this.error(token, error.message);
       throw error;
     }
+  }
+
+  /** A file's path: relative ones begin at the block's root (plugin root). */
+  path(token: Token): string {
+    const { root } = this.#block;
+    return isAbsolute(token.text) || root === '' ? token.text : join(root, token.text);
   }
 
   /**

@@ -35,7 +35,7 @@ export interface Directive<Config = unknown, ControlOf extends Control = Control
   readonly oncePerBlock: boolean;
   /** Takes all occurrences of the word in one block. Throws `reader.error(...)`. */
   parse(reader: DirectiveReader): Config;
-  /** For words about the block itself: asked once all of its directives are parsed, before any control half is made. */
+  /** For words about the block itself: asked right after parse(). */
   settings?(config: Config, log: Log): Partial<BlockSettings>;
   control?(config: Config, block: ServerBlock, services: ControlServices): ControlOf;
   compile?(config: Config, program: BlockProgram, control: ControlOf | undefined): void;
@@ -48,7 +48,7 @@ export interface BlockSettings {
   readonly addresses: readonly string[];
   /** Sockets an address, 'auto' = as many as serving threads (plugin multisocket). */
   readonly sockets: number | 'auto';
-  /** Where relative paths begin (plugin root). */
+  /** Where relative paths begin (plugin root); DirectiveReader.path() knows it. */
   readonly root: string;
   /** A plugin that throws ends the process, debug lines are printed (plugin debug). */
   readonly isDebugging: boolean;
@@ -66,8 +66,6 @@ export interface ServerBlock {
   readonly zones: readonly string[];
   /** Words of the directives in use, in chain order. */
   readonly plugins: readonly string[];
-  /** Where relative paths of its plugins begin, '' = the working directory. See blockPath() in host/plugin/path.ts. */
-  readonly root: string;
   /** Corefile path and line of the block's first key, for messages. */
   readonly file: string;
   readonly line: number;

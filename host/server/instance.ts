@@ -1,7 +1,7 @@
 // One loaded Corefile: its plugins' configurations and main-thread halves, and its program in shared memory. An instance
 // is made, started, handed to the shards, and stopped when no shard refers to it any more.
 
-import type { LoadedBlock, LoadedCorefile, LoadedDirective } from '../corefile/loader.ts';
+import type { LoadedCorefile, LoadedDirective } from '../corefile/loader.ts';
 import type { Configuration, PluginPlan } from '../engine/messages.ts';
 import { BlockSteps, type Program, type ProgramListener, writeProgram } from '../engine/program.ts';
 import { CorefileError, UserError } from '../errors.ts';
@@ -52,8 +52,8 @@ export class Instance {
     this.#parts = parts;
     this.loaded = parts.loaded;
     this.generation = parts.generation;
-    const parsed = parseBlocks(parts.loaded.blocks);
-    const plans = parsed.map((directives, i) => planBlock(parts, parts.loaded.blocks[i]!, directives));
+    const all = parseBlocks(parts);
+    const plans = all.map(({ plan }) => plan);
     const settings = plans.map((plan) => plan.settings);
     this.blocks = serverBlocks(plans);
     this.listeners = listenersOf(this.blocks, settings, parts.plane.plan.shardCount);
@@ -61,7 +61,7 @@ export class Instance {
     const services = parts.services(this);
     try {
       for (const [i, block] of this.blocks.entries()) {
-        for (const each of parsed[i]!) {
+        for (const each of all[i]!.parsed) {
           const control = locally(each, () => each.directive.control?.(each.config, block, services));
           this.#placed.push({ ...each, block, control });
         }
@@ -198,29 +198,30 @@ export class Instance {
 }
 
 /**
- * Configurations of each block's directives in chain order. Directive by directive, those of all blocks together, as
- * CoreDNS sets its plugins up: of several errors the same one is told.
+ * Configurations of each block's directives in chain order, and what they say about the block. Directive by directive,
+ * those of all blocks together, as CoreDNS sets its plugins up: of several errors the same one is told.
  */
-function parseBlocks(blocks: readonly LoadedBlock[]): Parsed[][] {
-  const parsed = blocks.map((): Parsed[] => []);
+function parseBlocks({ loaded: { blocks }, address, log }: InstanceParts): { plan: BlockPlan; parsed: Parsed[] }[] {
+  const all = blocks.map((loaded) => {
+    const parsed: Parsed[] = [];
+    return { loaded, parsed, settings: defaultSettings(address) };
+  });
   for (const directive of directives) {
-    for (const [i, block] of blocks.entries()) {
-      const loaded = block.directives.find(({ name }) => name === directive.name);
+    const own = log.withPrefix(`plugin/${directive.name}`);
+    for (const each of all) {
+      const loaded = each.loaded.directives.find(({ name }) => name === directive.name);
       if (loaded === undefined) continue;
       if (directive.oncePerBlock) loaded.reader.once();
-      parsed[i]!.push({ directive, config: directive.parse(loaded.reader), loaded });
+      const config = directive.parse(loaded.reader);
+      each.parsed.push({ directive, config, loaded });
+      const said = locally({ directive, config, loaded }, () => directive.settings?.(config, own));
+      each.settings = { ...each.settings, ...said };
+      each.loaded.known.root = each.settings.root;
     }
   }
-  return parsed;
-}
-
-function planBlock(parts: InstanceParts, loaded: LoadedBlock, parsed: readonly Parsed[]): BlockPlan {
-  const said = parsed.map((each) => {
-    const log = parts.log.withPrefix(`plugin/${each.directive.name}`);
-    return locally(each, () => each.directive.settings?.(each.config, log) ?? {});
+  return all.map(({ loaded, parsed, settings }) => {
+    return { parsed, plan: { loaded, plugins: parsed.map(({ directive }) => directive.name), settings } };
   });
-  const settings = Object.assign({}, defaultSettings(parts.address), ...said) as BlockPlan['settings'];
-  return { loaded, plugins: parsed.map(({ directive }) => directive.name), settings };
 }
 
 /** What a control half refuses gets the place of its directive: an operator has to find it. */

@@ -41,11 +41,11 @@ export function defaultSettings(address: string): BlockSettings {
 /** Throws CorefileError for a zone that is served twice. */
 export function serverBlocks(plans: readonly BlockPlan[]): ServerBlock[] {
   refuseOverlaps(plans.flatMap(bindingsOf));
-  return plans.map(({ loaded, plugins, settings: { root } }, index) => {
+  return plans.map(({ loaded, plugins }, index) => {
     const keys = bindingsOf(plans[index]!).map(({ key: { zone, port }, address }): ServerKey => {
       return { transport: 'dns', zone, address, port, server: serverLabel(address, port) };
     });
-    return { index, keys, zones: loaded.zones, plugins, root, file: loaded.file, line: loaded.line };
+    return { index, keys, zones: loaded.zones, plugins, file: loaded.file, line: loaded.line };
   });
 }
 

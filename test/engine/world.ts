@@ -134,5 +134,5 @@ export class EngineWorld {
 
 export function blockOf(zones: readonly string[]): ServerBlock {
   const keys = zones.map((zone) => ({ transport: 'dns' as const, zone, address: '', port: 53, server: 'dns://:53' }));
-  return { index: 0, keys, zones, plugins: ['test'], root: '', file: 'Corefile', line: 1 };
+  return { index: 0, keys, zones, plugins: ['test'], file: 'Corefile', line: 1 };
 }

@@ -50,7 +50,7 @@ test('a block has its keys in file order and its plugins in chain order', () => 
     ],
     zones: ['b.example.', 'a.example.'],
     plugins: ['errors', 'cache', 'whoami'],
-    root: '',
+
     file: 'Corefile',
     line: 1,
   });

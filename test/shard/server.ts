@@ -98,7 +98,7 @@ export class TestServer {
       keys: [{ transport: 'dns', zone: '.', address: '', port: 53, server: 'dns://:53' }],
       zones: ['.'],
       plugins: words,
-      root: '',
+
       file: 'Corefile',
       line: 1,
     };

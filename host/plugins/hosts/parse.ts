@@ -34,7 +34,7 @@ export function parseHosts(reader: DirectiveReader): HostsConfig {
   const line = reader.once();
   const [file, ...zones] = line.args;
   const draft: Draft = {
-    file: file === undefined ? FILE_DEFAULT : file.text,
+    file: file === undefined ? FILE_DEFAULT : reader.path(file),
     warnings: [],
     zones: reader.zones(zones),
     inline: [],

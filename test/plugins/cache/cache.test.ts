@@ -25,7 +25,7 @@ function blockOf(...servers: readonly string[]): ServerBlock {
     port: 53 + i,
     server,
   }));
-  return { index: 0, keys, zones: ['.'], plugins: ['cache'], root: '', file: 'Corefile', line: 1 };
+  return { index: 0, keys, zones: ['.'], plugins: ['cache'], file: 'Corefile', line: 1 };
 }
 
 /** What the plugin asks of the server, remembered. */

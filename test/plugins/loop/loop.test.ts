@@ -21,7 +21,7 @@ const TIMES = { probingMs: 10_000, retryMs: 20, lingerMs: 50 };
 
 function blockOf(port: number, zone = '.', server = `dns://:${port}`): ServerBlock {
   const keys = [{ transport: 'dns' as const, zone, address: '', port, server }];
-  return { index: 0, keys, zones: [zone], plugins: ['loop'], root: '', file: 'Corefile', line: 1 };
+  return { index: 0, keys, zones: [zone], plugins: ['loop'], file: 'Corefile', line: 1 };
 }
 
 function world(block: ServerBlock) {

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { DirectiveReader } from '../../../host/corefile/reader.ts';
 import { createLog } from '../../../host/log.ts';
-import { blockPath } from '../../../host/plugin/path.ts';
 import { parseRoot } from '../../../host/plugins/root/parse.ts';
 import { root } from '../../../host/plugins/root/root.ts';
-import { newFolder } from '../../server/process.ts';
+import { freePort } from '../../e2e/support/ports.ts';
+import { ask, newFolder, serve } from '../../server/process.ts';
 import { readerOf, refusal } from '../support/reader.ts';
 
 const parse = (inside: string) => parseRoot(readerOf('root', inside)).path;
@@ -51,9 +52,22 @@ test('a folder that is not there is a warning, one that cannot be looked at an e
   });
 });
 
-test('relative paths begin there', () => {
-  assert.equal(blockPath({ root: '/etc/coredns' }, 'a/hosts'), '/etc/coredns/a/hosts');
-  assert.equal(blockPath({ root: '/etc/coredns' }, '/etc/hosts'), '/etc/hosts');
-  assert.equal(blockPath({ root: '' }, 'hosts'), 'hosts');
-  assert.equal(blockPath({ root: 'conf' }, '../hosts'), 'hosts');
+test('relative paths of the block begin there', () => {
+  const path = (where: string, text: string) => {
+    const block = { zones: ['.'], root: where };
+    const token = { text, raw: text, file: 'Corefile', line: 1, isImported: false };
+    return new DirectiveReader('hosts', block, [[token]]).path(token);
+  };
+  assert.equal(path('/etc/coredns', 'a/hosts'), '/etc/coredns/a/hosts');
+  assert.equal(path('/etc/coredns', '/etc/hosts'), '/etc/hosts');
+  assert.equal(path('', 'hosts'), 'hosts');
+  assert.equal(path('conf', '../hosts'), 'hosts');
+});
+
+test('hosts looks for its file there', async (t) => {
+  const port = await freePort();
+  const folder = newFolder();
+  writeFileSync(join(folder, 'my.hosts'), '192.0.2.7 a.test\n');
+  await serve(t, `.:${port} {\n    hosts my.hosts\n    root ${folder}\n}\n`);
+  assert.equal(await ask(port, 'a.test.'), 'NOERROR 192.0.2.7');
 });

@@ -50,7 +50,7 @@ export function testBlock(plugins: readonly string[], servers: readonly string[]
     keys: servers.map((server) => ({ transport: 'dns', zone: '.', address: '', port: 5300, server })),
     zones: ['.'],
     plugins,
-    root: '',
+
     file: 'Corefile',
     line: 1,
   };
