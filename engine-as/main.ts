@@ -7,7 +7,7 @@ export { cacheCreate, cacheEntries, cacheRelease } from './cache/table';
 
 import { settle as settleDurations } from './metrics/counters';
 import { tableFind } from './records/table';
-import { failMessage, finishMessage, lookupBytes, lookupCache, lookupRecords, storeInCache } from './resume';
+import { arrangeReply, failMessage, finishMessage, lookupBytes, lookupCache, lookupRecords, storeInCache } from './resume';
 import { answerBytes, routeMessage, serveMessage } from './serve';
 import { OUTCOME_ANSWER, OUTCOME_DROP, PROTO_UDP } from './shared/codes';
 import {
@@ -146,6 +146,16 @@ export function runCachePut(
   const isSeen = storeInCache(messageAt, bytes, sockaddrAt, zone, step, replyAt, replyBytes, outAt);
   store<u32>(area + SHARD_REPLY_BYTES, isSeen ? lookupBytes : 0);
   return isSeen ? 1 : 0;
+}
+
+/** Slow faces: 1 = the reply stands at outAt in the order of a rotate step. */
+export function runArrange(
+  area: u32, zone: u32, step: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, replyAt: u32, replyBytes: u32, outAt: u32,
+): u32 {
+  setArea(area);
+  const isArranged = arrangeReply(messageAt, bytes, sockaddrAt, zone, step, replyAt, replyBytes, outAt);
+  store<u32>(area + SHARD_REPLY_BYTES, isArranged ? lookupBytes : 0);
+  return isArranged ? 1 : 0;
 }
 
 /** Owner handle of a key, 0 = none. */

@@ -10,7 +10,7 @@ import { answerHosts } from './answer/hosts';
 import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage } from './answer/image';
 import { KIND_OTHER_ERROR, kindOfAnswer } from './answer/kind';
 import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
-import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain';
+import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
 import { IMAGE_SCRATCH, STEP_HOSTS, STEP_OP } from './shared/layout';
 import { skipName } from './wire/name';
@@ -39,7 +39,7 @@ export function finishMessage(
   reply: u32, replyLength: u32, to: u32, max: u32, elapsedMs: f64,
 ): u32 {
   if (!resume(at, bytes, transport, sockaddr, zone, index)) return 0;
-  const result = imageFromMessage(reply, replyLength, rotates, cacheStep == 0);
+  const result = imageFromMessage(reply, replyLength, order, cacheStep == 0);
   if (result == IMAGE_OK) {
     const length = emitFresh(to, max, elapsedMs);
     if (length) echoQuestion(reply, replyLength, to);
@@ -106,7 +106,7 @@ export function lookupCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, index
   passStep(stepAt(index));
   if (!cacheStep || !cacheLookup(cacheStep)) return false;
   const image = area + IMAGE_SCRATCH;
-  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, <i32>hitTtl, cachedFlags(image), false);
+  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, <i32>hitTtl, cachedFlags(image), 0);
   return lookupBytes != 0;
 }
 
@@ -117,10 +117,23 @@ export function storeInCache(
   if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
   enterZone(zone);
   passStep(stepAt(index));
-  if (!cacheStep || imageFromMessage(reply, replyLength, false, false) != IMAGE_OK) return false;
+  if (!cacheStep || imageFromMessage(reply, replyLength, 0, false) != IMAGE_OK) return false;
   const image = area + IMAGE_SCRATCH;
   const ttl = <i32>cacheStore(cacheStep);
-  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, relayedFlags(image, true), false);
+  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, relayedFlags(image, true), 0);
   if (lookupBytes) echoQuestion(reply, replyLength, to);
+  return lookupBytes != 0;
+}
+
+/** For loadbalance's slow face: the reply in the step's order at `to`. */
+export function arrangeReply(
+  at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, reply: u32, replyLength: u32, to: u32,
+): bool {
+  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
+  enterZone(zone);
+  passStep(stepAt(index));
+  if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
+  const image = area + IMAGE_SCRATCH;
+  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, -1, relayedFlags(image, false), order);
   return lookupBytes != 0;
 }

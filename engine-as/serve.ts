@@ -27,7 +27,7 @@ import {
 } from './answer/records';
 import { writeWhoami } from './answer/whoami';
 import { plainBytes, writtenFlags } from './answer/writer';
-import { cacheStep, enterZone, passStep, rotates, stepAt } from './program/chain';
+import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
 import { isBelow, longestZone, routeQuestion } from './program/zones';
 import {
   CLASS_IN,
@@ -200,14 +200,14 @@ function isHit(step: u32): bool {
 
 function answerHit(): u32 {
   const image = area + IMAGE_SCRATCH;
-  const bytes = emitImage(image, out, outMax, <i32>hitTtl, cachedFlags(image), rotates);
+  const bytes = emitImage(image, out, outMax, <i32>hitTtl, cachedFlags(image), order);
   if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), IN_BATCH);
   return answered(bytes);
 }
 
 function runRecordsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
-  if (cacheStep && mayBeStored()) return runStoredRecords(step, zone, index, handoff);
-  const result = answerRecords(step, out, outMax, rotates, false);
+  if (order > 1 || (cacheStep && mayBeStored())) return runStoredRecords(step, zone, index, handoff);
+  const result = answerRecords(step, out, outMax, order == 1, false);
   if (result == FALL) return NEXT;
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
   if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
@@ -231,14 +231,14 @@ function mayBeStored(): bool {
   );
 }
 
-/** Records whose answer the cache above keeps: composed whole, stored, then sent like any other reply. */
+/** Records whose answer the cache above keeps, or another order changes: composed whole, then sent like any other reply. */
 function runStoredRecords(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   const whole = area + LARGE_OUT;
   const result = answerRecords(step, whole, MESSAGE_BYTES_MAX, false, true);
   if (result == FALL) return NEXT;
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
   if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
-  if (imageFromMessage(whole, replyBytes, rotates, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
+  if (imageFromMessage(whole, replyBytes, order, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
   return answered(emitFresh(out, outMax, IN_BATCH));
 }
 
@@ -248,22 +248,22 @@ function runHostsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (found == FALL) return NEXT;
   if (found == BROKEN) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
   if (found == SILENT) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
-  if (answersPlainly() && !(cacheStep && mayBeStored())) {
-    if (writeHosts(step, out, outMax, rotates, false) == TOO_LARGE) return OUTCOME_LARGE;
+  if (order <= 1 && answersPlainly() && !(cacheStep && mayBeStored())) {
+    if (writeHosts(step, out, outMax, order == 1, false) == TOO_LARGE) return OUTCOME_LARGE;
     recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);
     return answered(replyBytes);
   }
   const whole = area + LARGE_OUT;
   writeHosts(step, whole, MESSAGE_BYTES_MAX, false, true);
-  if (imageFromMessage(whole, replyBytes, rotates, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
+  if (imageFromMessage(whole, replyBytes, order, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
   return answered(emitFresh(out, outMax, IN_BATCH));
 }
 
 function answerWhoami(): u32 {
-  if (cacheStep) {
+  if (cacheStep || order) {
     const whole = area + LARGE_OUT;
     const bytes = writeWhoami(whole, MESSAGE_BYTES_MAX);
-    if (imageFromMessage(whole, bytes, rotates, false) == IMAGE_OK) return answered(emitFresh(out, outMax, IN_BATCH));
+    if (imageFromMessage(whole, bytes, order, false) == IMAGE_OK) return answered(emitFresh(out, outMax, IN_BATCH));
   }
   const bytes = writeWhoami(out, outMax);
   recordAnswer(writtenFlags, 0, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);

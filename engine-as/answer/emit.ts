@@ -41,9 +41,11 @@ import {
   RECORD_STRIDE,
   TRAIT_GROUPS,
   TRAIT_OPT,
+  TRAIT_ORDER_SHIFT,
   TRAIT_TSIG,
 } from './image';
 import { appendOpt, appendOptFixed, optBytes } from './opt';
+import { arrange, orderOf } from './order';
 import { random } from './rotate';
 
 /** Size of the reply as CoreDNS counts and logs it: uncompressed, before truncation, with an upstream's OPT if kept. */
@@ -85,9 +87,9 @@ function wantsAd(): bool {
  * Writes the reply of the image at `imageAt` to `out` and returns its length; 0 if it needs more than `outMax` octets.
  * @param ttl one TTL for all RRs, or -1 to leave them.
  * @param headerWord flags and rcode; TC is added when RRs had to be left out.
- * @param rotate shuffles addresses and MX RRs of an image in canonical order.
+ * @param order arranges addresses and MX RRs of an image that was built for this order: 0, 1 or a rotate step.
  */
-export function emitImage(imageAt: u32, out: u32, outMax: u32, ttl: i32, headerWord: u32, rotate: bool): u32 {
+export function emitImage(imageAt: u32, out: u32, outMax: u32, ttl: i32, headerWord: u32, order: u32): u32 {
   image = imageAt;
   const traits: u32 = load<u16>(image + IMAGE_TRAITS); // Bounds: callers hold an image
   const isKept = (traits & TRAIT_OPT) != 0;
@@ -99,15 +101,16 @@ export function emitImage(imageAt: u32, out: u32, outMax: u32, ttl: i32, headerW
   emittedRcode = load<u16>(image + IMAGE_RCODE);
   emittedPlainBytes = load<u32>(image + IMAGE_PLAIN) + (isKept ? opt : 0);
   if (head + opt > outMax) return 0;
-  const isRotated = rotate && (traits & TRAIT_GROUPS) != 0;
+  const isArranged = (traits & TRAIT_GROUPS) != 0 && orderOf(order) == ((traits >> TRAIT_ORDER_SHIFT) & 3);
+  const arranging: u32 = isArranged ? order : 0;
   let flags = headerWord;
   let end: u32;
   if (tailEnd + load<u32>(image + IMAGE_PADS) + opt <= limit) {
     if (tailEnd + opt > outMax) return 0;
-    if (isRotated && !isUniform()) end = copyInOrder(out, head, NO_LIMIT, outMax - opt, ttl, true);
-    else end = copyWhole(out, head, ttl, isRotated);
+    if (arranging > 1 || (isArranged && !isUniform())) end = copyInOrder(out, head, NO_LIMIT, outMax - opt, ttl, arranging);
+    else end = copyWhole(out, head, ttl, isArranged);
   } else {
-    end = copyInOrder(out, head, limit > opt ? limit - opt : 0, outMax - opt, ttl, isRotated);
+    end = copyInOrder(out, head, limit > opt ? limit - opt : 0, outMax - opt, ttl, arranging);
     if (!end) return 0;
     if (counts0 + counts1 + counts2 < <u32>load<u16>(image + IMAGE_RECORDS)) flags |= FLAG_TC;
   }
@@ -201,23 +204,21 @@ function startOf(index: u32): u32 {
 }
 
 /**
- * Copies RR by RR, shuffled, until the next one would pass `limit` octets as CoreDNS measures them: it and all later
+ * Copies RR by RR, arranged, until the next one would pass `limit` octets as CoreDNS measures them: it and all later
  * ones are left out (miekg/dns Msg.Truncate). Returns the address behind the last one, 0 if `room` is too small.
  */
-function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, isRotated: bool): u32 {
+function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, order: u32): u32 {
   const records: u32 = load<u16>(image + IMAGE_RECORDS); // Bounds: the image's header
-  const order = area + IMAGE_SCRATCH + IMAGE_ROOM;
-  for (let i: u32 = 0; i < records; i++) store<u16>(order + i * 2, <u16>i); // Bounds: records < RECORDS_MAX
-  for (let i: u32 = 0; isRotated && i < GROUP_COUNT; i++) {
-    shuffleOrder(order, image + IMAGE_GROUPS + i * GROUP_STRIDE);
-  }
+  const list = area + IMAGE_SCRATCH + IMAGE_ROOM;
+  for (let i: u32 = 0; i < records; i++) store<u16>(list + i * 2, <u16>i); // Bounds: records < RECORDS_MAX
+  if (order) arrange(image, tail, list, order, GROUP_COUNT);
   counts0 = 0;
   counts1 = 0;
   counts2 = 0;
   let to = head;
   let measured = head;
   for (let i: u32 = 0; i < records; i++) {
-    const index: u32 = load<u16>(order + i * 2); // Bounds: i < records
+    const index: u32 = load<u16>(list + i * 2); // Bounds: i < records
     const entry = image + IMAGE_TABLE + index * RECORD_STRIDE;
     const start = startOf(index);
     const size = startOf(index + 1) - start;
@@ -233,19 +234,6 @@ function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, isRot
     else counts2++;
   }
   return out + to;
-}
-
-/** Fisher-Yates over the group's places in the order list. */
-function shuffleOrder(order: u32, group: u32): void {
-  const count = <u32>load<u16>(group + 2) & ~GROUP_UNIFORM; // Bounds: one of the image's groups
-  const first = order + <u32>load<u16>(group) * 2;
-  for (let i: u32 = 0; i + 1 < count; i++) {
-    const a = first + i * 2; // Bounds: first + count <= records
-    const b = a + random(count - i) * 2;
-    const index = load<u16>(a);
-    store<u16>(a, load<u16>(b));
-    store<u16>(b, index);
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { IMAGE_SCRATCH, SLOT_NONE } from '../shared/layout';
 import { cacheStore } from '../cache/insert';
 import { countAnswer } from '../metrics/counters';
 import { CLASS_DENIAL, CLASS_ERROR, CLASS_SUCCESS, leaveLogRecord, ruleWants } from '../metrics/log';
-import { blockOfZone, cacheStep, logRule, logRules, rotates, scope } from '../program/chain';
+import { blockOfZone, cacheStep, logRule, logRules, order, scope } from '../program/chain';
 import { area } from '../wire/query';
 import { emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
@@ -49,7 +49,7 @@ function classOfKind(kind: u32): u32 {
 export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
   const image = area + IMAGE_SCRATCH;
   const ttl: i32 = cacheStep ? <i32>cacheStore(cacheStep) : TTL_AS_IS;
-  const bytes = emitImage(image, out, outMax, ttl, relayedFlags(image, cacheStep != 0), rotates);
+  const bytes = emitImage(image, out, outMax, ttl, relayedFlags(image, cacheStep != 0), order);
   if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), elapsedMs);
   return bytes;
 }

@@ -9,9 +9,9 @@
 //
 // start and TYPE offset count from the beginning of the message (12 octets before the question), as pointers do.
 //
-// With canonicalOrder (plugin loadbalance) each section holds CNAMEs, other types, A and AAAA, MX, in that order. The
-// addresses and the MX RRs form groups that emitImage() shuffles; so that any order is a valid message, no name is
-// allowed to point at one that stands first inside a group of two or more.
+// With an order (plugin loadbalance, see order.ts) each section holds CNAMEs, other types, A and AAAA, MX, in an order
+// of their own. The addresses and the MX RRs form groups that emitImage() arranges; so that any order is a valid
+// message, no name is allowed to point at one that stands first inside a group of two or more.
 
 import {
   HEADER_BYTES,
@@ -34,6 +34,7 @@ import { area, lowerAt, qclass, qnameAt, qnameBytes, qtype } from '../wire/query
 import { behindQuestion } from '../wire/reply';
 import { COPY_ROOM, copyRecord, recordFixed, recordPad, recordPlain } from './copy';
 import { classify } from './kind';
+import { PLACES, PLACE_ADDRESS, PLACE_ALIAS, PLACE_EXCHANGE, PLACE_OTHER, isOrdered, orderOf, placeAt } from './order';
 
 export const IMAGE_OK: u32 = 0;
 /** Not a response to the query being served. */
@@ -75,13 +76,12 @@ export const TRAIT_CACHEABLE: u32 = 1; // the cache may store it
 export const TRAIT_OPT: u32 = 2; // an OPT is kept
 export const TRAIT_GROUPS: u32 = 4; // there is something to shuffle
 export const TRAIT_TSIG: u32 = 8; // signed: never truncated (CoreDNS core, A5)
+export const TRAIT_ORDER_SHIFT: u32 = 4; // two bits: the ORDER_ that it was built for
 
 /** The image's part of IMAGE_SCRATCH; behind it the list of the received RRs, or the order of RRs being emitted. */
 export const IMAGE_ROOM: u32 = IMAGE_BYTES_MAX - 49152;
 export const RECORDS_MAX: u32 = 6144; // 65535 / 11 is less
 const SOURCE_KIND: u32 = 7; // u8 in a source entry: place in the canonical order
-const ADDRESSES: u32 = 2;
-const EXCHANGES: u32 = 3;
 
 /** The OPT of the reply that imageFromMessage() parsed last: address of its rdata, 0 = none. */
 export let replyOpt: u32 = 0;
@@ -99,9 +99,10 @@ let pads: u32 = 0;
 
 /**
  * Builds the image of the reply message at `at` in IMAGE_SCRATCH. The reply must answer the query being served.
+ * @param order the order that the block asks for: 0, 1 or a rotate step.
  * @param keepOpt keeps the reply's OPT (blocks without cache); otherwise it only lends its rcode and DO.
  */
-export function imageFromMessage(at: u32, bytes: u32, canonicalOrder: bool, keepOpt: bool): u32 {
+export function imageFromMessage(at: u32, bytes: u32, order: u32, keepOpt: bool): u32 {
   if (bytes < <u32>HEADER_BYTES || bytes > <u32>MESSAGE_BYTES_MAX) return IMAGE_BAD;
   const end = at + bytes;
   const behind = behindQuestion(at, end);
@@ -123,12 +124,13 @@ export function imageFromMessage(at: u32, bytes: u32, canonicalOrder: bool, keep
   plain = tail - message;
   pads = 0;
   beginNames(message, qnameAt);
-  const isRotated = canonicalOrder && rcode == 0 && qtype != TYPE_AXFR && qtype != TYPE_IXFR;
+  const kind = rcode == 0 && qtype != TYPE_AXFR && qtype != TYPE_IXFR ? orderOf(order) : 0;
+  store<u16>(image + IMAGE_TRAITS, <u16>(kind << TRAIT_ORDER_SHIFT));
   let out = tail;
   let first: u32 = 0;
   for (let section: u32 = 0; section < 3; section++) {
     const count: u32 = load<u16>(image + IMAGE_COUNTS + section * 2);
-    out = copySection(at, section, first, first + count, out, isRotated);
+    out = copySection(at, section, first, first + count, out, kind);
     if (!out) return IMAGE_BAD;
     first += count;
   }
@@ -205,9 +207,9 @@ function takeOpt(fixed: u32): void {
 
 @inline
 function placeOf(type: u32): u32 {
-  if (type == TYPE_A || type == TYPE_AAAA) return ADDRESSES;
-  if (type == TYPE_CNAME) return 0;
-  return type == TYPE_MX ? EXCHANGES : 1;
+  if (type == TYPE_A || type == TYPE_AAAA) return PLACE_ADDRESS;
+  if (type == TYPE_CNAME) return PLACE_ALIAS;
+  return type == TYPE_MX ? PLACE_EXCHANGE : PLACE_OTHER;
 }
 
 /** Writes the lower-case question and the section counts; returns the address of the tail. */
@@ -222,16 +224,17 @@ function writeImageQuestion(at: u32): u32 {
   return at + qnameBytes + 4;
 }
 
-/** Copies source entries from `first` to `behind`, in canonical order if `isRotated`; returns the new end, 0 = bad. */
-function copySection(start: u32, section: u32, first: u32, behind: u32, out: u32, isRotated: bool): u32 {
+/** Copies source entries from `first` to `behind` in the places of this ORDER_; returns the new end, 0 = bad. */
+function copySection(start: u32, section: u32, first: u32, behind: u32, out: u32, kind: u32): u32 {
   let to = out;
-  if (!isRotated) {
+  if (!isOrdered(kind, section, kind ? countPlace(first, behind, PLACE_ADDRESS) : 0)) {
     for (let i = first; i < behind && to; i++) to = copyEntry(start, i, to, true);
     return to;
   }
-  for (let place: u32 = 0; place <= EXCHANGES; place++) {
+  for (let turn: u32 = 0; turn < PLACES; turn++) {
+    const place = placeAt(kind, section, turn);
     const count = countPlace(first, behind, place);
-    const isGroup = place >= ADDRESSES && count > 1;
+    const isGroup = place >= PLACE_ADDRESS && count > 1;
     const from = written;
     for (let i = first; i < behind && count; i++) {
       // Bounds: i < sourceCount
@@ -239,7 +242,7 @@ function copySection(start: u32, section: u32, first: u32, behind: u32, out: u32
       to = copyEntry(start, i, to, !isGroup);
       if (!to) return 0;
     }
-    if (isGroup) addGroup(section * 2 + place - ADDRESSES, from, count, to);
+    if (isGroup) addGroup(section * 2 + place - PLACE_ADDRESS, from, count, to);
   }
   return to;
 }

@@ -4,6 +4,8 @@
 import {
   BLOCK_STEPS,
   CACHE_STEP_ZONES,
+  ORDER_SHUFFLE,
+  ROTATE_STEP_ORDER,
   SLOT_NONE,
   STEP_BUFSIZE,
   STEP_CACHE,
@@ -25,7 +27,8 @@ export let zoneAt: u32 = 0;
 export let scope: u32 = 0;
 export let logRules: u32 = 0;
 export let logRule: i32 = -1;
-export let rotates: bool = false;
+/** What the answer's order is to be: 0 = as it is, 1 = shuffled, else the rotate step (answer/order.ts). */
+export let order: u32 = 0;
 /** The cache step that was passed, 0 without one. */
 export let cacheStep: u32 = 0;
 
@@ -34,7 +37,7 @@ export function enterZone(zone: u32): void {
   scope = SLOT_NONE;
   logRules = 0;
   logRule = -1;
-  rotates = false;
+  order = 0;
   cacheStep = 0;
 }
 
@@ -50,7 +53,7 @@ export function stepAt(index: u32): u32 {
 export function passStep(step: u32): bool {
   const op = load<u32>(step + STEP_OP); // Bounds: compiled by the host
   if (op == STEP_COUNT) scope = load<u32>(zoneAt + ZONE_SCOPE);
-  else if (op == STEP_ROTATE) rotates = true;
+  else if (op == STEP_ROTATE) order = load<u32>(step + ROTATE_STEP_ORDER) == ORDER_SHUFFLE ? 1 : step;
   else if (op == STEP_LOG) {
     logRules = load<u32>(step + 8);
     logRule = findLogRule(logRules, load<u32>(step + 12));

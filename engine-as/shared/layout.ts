@@ -224,7 +224,7 @@ export const STEP_PARAMS = 8;
 export const STEP_END = 0; // no more plugins: SERVFAIL
 export const STEP_COUNT = 1;
 export const STEP_LOG = 2; // +8 rules address, +12 rule count
-export const STEP_ROTATE = 3;
+export const STEP_ROTATE = 3; // see ROTATE_STEP_
 export const STEP_CACHE = 4;
 export const STEP_RECORDS = 5;
 export const STEP_WATCH = 6; // +8 type, +12 word index: punt while the word is non-zero
@@ -244,6 +244,17 @@ export const LOG_RULE_STRIDE = 16;
 export const LOG_CLASS_SUCCESS = 1;
 export const LOG_CLASS_DENIAL = 2;
 export const LOG_CLASS_ERROR = 4;
+
+export const ROTATE_STEP_ORDER = 8; // ORDER_
+export const ROTATE_STEP_STORE = 12; // weights: owners (in their own spelling) with a TXT set, 16 octets address + 1 weight each
+export const ROTATE_STEP_SUBNETS = 16; // u32 count, pad, then SUBNET_STRIDE each
+export const ORDER_SHUFFLE = 1;
+export const ORDER_WEIGHTED = 2;
+export const ORDER_PREFER = 3;
+export const SUBNET_STRIDE = 24;
+export const SUBNET_BYTES = 0; // u32: 4 or 16
+export const SUBNET_BITS = 4; // u32: length of the prefix
+export const SUBNET_OCTETS = 8;
 
 export const CACHE_STEP_ADDRESS = 8;
 export const CACHE_STEP_ZONES = 12; // zone list

@@ -68,6 +68,17 @@ export interface Engine {
     replyBytes: number,
     outAt: number,
   ): number;
+  runArrange(
+    area: number,
+    zone: number,
+    step: number,
+    messageAt: number,
+    bytes: number,
+    sockaddrAt: number,
+    replyAt: number,
+    replyBytes: number,
+    outAt: number,
+  ): number;
   routeOne(area: number, listener: number, messageAt: number, bytes: number, sockaddrAt: number, proto: number): number;
   // Main thread only: the single writer.
   arenaAllocate(bytes: number): number;

@@ -4,6 +4,7 @@
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeName } from '../dns/name.ts';
 import type {
+  AddressOrder,
   BlockProgram,
   CacheStep,
   HostsStep,
@@ -92,8 +93,8 @@ export class BlockSteps implements BlockProgram {
     this.#add(layout.STEP_BUFSIZE, (out, at) => out.u32(at + 8, payloadBytes));
   }
 
-  rotate(): void {
-    this.#add(layout.STEP_ROTATE);
+  rotate(order: AddressOrder): void {
+    this.#add(layout.STEP_ROTATE, (out, at) => fillOrder(out, at, order));
   }
 
   cache(step: CacheStep): void {
@@ -168,6 +169,22 @@ export class BlockSteps implements BlockProgram {
 function classMask(rule: LogRule): number {
   const bits = { success: layout.LOG_CLASS_SUCCESS, denial: layout.LOG_CLASS_DENIAL, error: layout.LOG_CLASS_ERROR };
   return rule.classes.reduce((mask, name) => mask | bits[name], 0);
+}
+
+function fillOrder(out: Octets, at: number, order: AddressOrder): void {
+  const orders = { round_robin: layout.ORDER_SHUFFLE, weighted: layout.ORDER_WEIGHTED, prefer: layout.ORDER_PREFER };
+  out.u32(at + layout.ROTATE_STEP_ORDER, orders[order.policy]);
+  if (order.policy === 'weighted') out.u32(at + layout.ROTATE_STEP_STORE, order.address);
+  if (order.policy !== 'prefer') return;
+  const list = out.reserve(8 + order.subnets.length * layout.SUBNET_STRIDE);
+  out.u32(list, order.subnets.length);
+  order.subnets.forEach(({ octets, prefixBits }, i) => {
+    const entry = list + 8 + i * layout.SUBNET_STRIDE;
+    out.u32(entry + layout.SUBNET_BYTES, octets.length);
+    out.u32(entry + layout.SUBNET_BITS, prefixBits);
+    out.copy(entry + layout.SUBNET_OCTETS, octets);
+  });
+  out.u32(at + layout.ROTATE_STEP_SUBNETS, out.address(list));
 }
 
 function fillRecords(out: Octets, at: number, step: RecordsStep): void {
@@ -342,6 +359,10 @@ class Octets {
       this.#view = new DataView(larger.buffer);
     }
     return at;
+  }
+
+  copy(at: number, octets: Uint8Array): void {
+    this.#octets.set(octets, at);
   }
 
   u32(at: number, value: number): void {

@@ -373,6 +373,8 @@ export interface EngineLookup {
   records(query: Query): Answer | 'miss' | 'chase' | 'servfail';
   /** The same for a hosts step; `silent`: CoreDNS cannot pack the reply, and sends none. */
   hosts(query: Query): Answer | 'miss' | 'silent';
+  /** The answer with its records in the order of the plugin's rotate step. */
+  arrange(query: Query, answer: Answer): Answer;
   cacheGet(query: Query): Answer | undefined;
   /** Stores the answer if it may be stored, and returns it as the client is to see it (TTLs clamped). */
   cachePut(query: Query, answer: Answer): Answer;

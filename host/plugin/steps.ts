@@ -76,8 +76,8 @@ export interface BlockProgram {
   log(rules: readonly LogRule[]): void;
   /** Lower the UDP payload size that the query carries (CoreDNS plugin bufsize). */
   bufsize(payloadBytes: number): void;
-  /** Shuffle addresses (CoreDNS plugin loadbalance, round_robin). */
-  rotate(): void;
+  /** The order of addresses (CoreDNS plugin loadbalance). */
+  rotate(order: AddressOrder): void;
   cache(step: CacheStep): void;
   records(step: RecordsStep): void;
   /** Names of hosts files (CoreDNS plugin hosts). */
@@ -98,6 +98,22 @@ export interface BlockProgram {
    */
   readMetadata(): void;
 }
+
+export type AddressOrder =
+  | { readonly policy: 'round_robin' }
+  /**
+   * One address is put first, chosen by weight. The store's keys are names with their root label, in their own spelling;
+   * each has a TXT set with 16 octets of address (IPv4 mapped) and one of weight a record.
+   */
+  | { readonly policy: 'weighted'; readonly address: number }
+  /** Shuffled, then those in the first subnet first, those in the second next, and so on. */
+  | { readonly policy: 'prefer'; readonly subnets: readonly Subnet[] };
+
+export type Subnet = {
+  /** 4 or 16, bits beyond the prefix are zero. */
+  readonly octets: Uint8Array;
+  readonly prefixBits: number;
+};
 
 export interface LogRule {
   /** Lower-case zone; `.` for all. */

@@ -22,7 +22,7 @@ const ROOM_BYTES = layout.LARGE_OUT - layout.LARGE_IN;
 
 export interface LookupParts {
   readonly area: ShardArea;
-  readonly engine: Pick<Engine, 'runRecords' | 'runCacheGet' | 'runCachePut'>;
+  readonly engine: Pick<Engine, 'runRecords' | 'runCacheGet' | 'runCachePut' | 'runArrange'>;
   readonly exchanges: ExchangeTable;
 }
 
@@ -91,6 +91,24 @@ export class StepLookup implements EngineLookup {
     const outAt = this.#outAt();
     const isSeen = engine.runCachePut(area.at, zone, step, messageAt, bytes, sockaddrAt, replyAt, reply.length, outAt);
     return isSeen === 1 ? { ...this.#answer(), from: answer.from } : answer;
+  }
+
+  arrange(query: Query, answer: Answer): Answer {
+    const place = this.#place(query, layout.STEP_ROTATE);
+    if (place === undefined) return answer;
+    const { area, engine } = this.#parts;
+    const bytes = this.#write(query);
+    const reply = composeAnswer(query, answer);
+    const messageAt = area.at + layout.LARGE_IN;
+    const replyAt = messageAt + ((bytes + 7) & ~7);
+    if (((bytes + 7) & ~7) + reply.length > ROOM_BYTES) return answer;
+    area.octets.set(reply, replyAt);
+    const { zone, step, sockaddrAt } = place;
+    const outAt = this.#outAt();
+    const isDone = engine.runArrange(area.at, zone, step, messageAt, bytes, sockaddrAt, replyAt, reply.length, outAt);
+    if (isDone !== 1) return answer;
+    const arranged = this.#answer();
+    return { ...answer, answer: arranged.answer, authority: arranged.authority, additional: arranged.additional };
   }
 
   /** Result of the plugin's step of this kind; FALL where it has none. */

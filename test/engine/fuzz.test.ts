@@ -21,7 +21,7 @@ test('1,000,000 mutated datagrams', () => {
   world.load(['.', 'empty.org.'], (steps) => {
     steps.count('errors');
     steps.log([{ scope: '.', classes: ['success', 'denial', 'error'] }]);
-    steps.rotate();
+    steps.rotate({ policy: 'round_robin' });
     steps.cache(cacheStep(cache));
     steps.records(recordsStep(store, ['cluster.local.', 'in-addr.arpa.'], { fallthrough: ['in-addr.arpa.'] }));
     steps.whoami();

@@ -291,7 +291,7 @@ test('5 addresses come in every order, and a truncated choice is a random one', 
     { type: 'A', addresses: Array.from({ length: 200 }, (_, i) => ipv4(`10.0.1.${i}`)) },
   ]);
   world.load(['.'], (steps) => {
-    steps.rotate();
+    steps.rotate({ policy: 'round_robin' });
     steps.records(recordsStep(store, [ZONE]));
   });
   const orders = new Set<string>();

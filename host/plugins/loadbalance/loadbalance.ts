@@ -1,67 +1,50 @@
 // Plugin loadbalance: the order of addresses changes from answer to answer, so that clients that take the first one
 // spread. Stands above the cache: cached answers are reordered, too.
 
-import {
-  RCODE_NOERROR,
-  TYPE_A,
-  TYPE_AAAA,
-  TYPE_AXFR,
-  TYPE_CNAME,
-  TYPE_IXFR,
-  TYPE_MX,
-} from '../../../engine-as/shared/codes.ts';
-import type { ResourceRecord } from '../../dns/message.ts';
-import type { Answer, Directive, Plugin } from '../../plugin/contract.ts';
+import { RCODE_NOERROR, TYPE_AXFR, TYPE_IXFR } from '../../../engine-as/shared/codes.ts';
+import type { Answer, BlockProgram, Directive, EngineLookup, Plugin, Query } from '../../plugin/contract.ts';
+import { createControl, type WeightsControl } from './control.ts';
+import { preferredAnswer, shuffledAnswer } from './order.ts';
 import { type LoadBalanceConfig, parseLoadBalance } from './parse.ts';
 
-export const loadbalance: Directive<LoadBalanceConfig> = {
+export const loadbalance: Directive<LoadBalanceConfig, WeightsControl> = {
   name: 'loadbalance',
   oncePerBlock: false,
   parse: parseLoadBalance,
-  compile: (_config, program) => program.rotate(),
-  create: () => createPlugin(Math.random),
+  control: (config, _block, services) =>
+    config.weights === undefined ? NO_WEIGHTS : createControl(config.weights, services),
+  compile,
+  create: (config, _block, services) => createPlugin(config, services.lookup, Math.random),
 };
 
+const NO_WEIGHTS: WeightsControl = { records: 0 };
+
+function compile(config: LoadBalanceConfig, program: BlockProgram, control: WeightsControl | undefined): void {
+  const { policy, prefer } = config;
+  if (policy === 'weighted') program.rotate({ policy, address: control?.records ?? 0 });
+  else if (prefer.length > 0) program.rotate({ policy: 'prefer', subnets: prefer });
+  else program.rotate({ policy });
+}
+
 /** @param random uniform in [0, 1) */
-export function createPlugin(random: () => number): Plugin {
+export function createPlugin(
+  config: LoadBalanceConfig,
+  lookup: Pick<EngineLookup, 'arrange'>,
+  random: () => number,
+): Plugin {
+  const arranged = (query: Query, answer: Answer): Answer => {
+    // The weights lie in shared memory.
+    if (config.policy === 'weighted') return lookup.arrange(query, answer);
+    const shuffled = shuffledAnswer(answer, random);
+    return config.prefer.length > 0 ? preferredAnswer(shuffled, config.prefer) : shuffled;
+  };
   return {
     name: 'loadbalance',
     async answer(query, next) {
       const outcome = await next(query);
       // A zone transfer is ordered: it begins and ends with the SOA.
       if (outcome.kind !== 'answer' || query.type === TYPE_AXFR || query.type === TYPE_IXFR) return outcome;
-      return outcome.rcode === RCODE_NOERROR ? reordered(outcome, random) : outcome;
+      return outcome.rcode === RCODE_NOERROR ? arranged(query, outcome) : outcome;
     },
   };
-}
-
-function reordered(answer: Answer, random: () => number): Answer {
-  return {
-    ...answer,
-    answer: roundRobin(answer.answer, random),
-    authority: roundRobin(answer.authority, random),
-    additional: roundRobin(answer.additional, random),
-  };
-}
-
-/** Aliases first, then what has no address in its order, then addresses and mail exchangers, each shuffled. */
-function roundRobin(records: readonly ResourceRecord[], random: () => number): ResourceRecord[] {
-  const ofTypes = (...types: readonly number[]) => records.filter((record) => types.includes(record.type));
-  return [
-    ...ofTypes(TYPE_CNAME),
-    ...records.filter((record) => !MOVED_TYPES.has(record.type)),
-    ...shuffled(ofTypes(TYPE_A, TYPE_AAAA), random),
-    ...shuffled(ofTypes(TYPE_MX), random),
-  ];
-}
-
-const MOVED_TYPES: ReadonlySet<number> = new Set([TYPE_CNAME, TYPE_A, TYPE_AAAA, TYPE_MX]);
-
-/** Fisher and Yates: every order is equally likely. */
-function shuffled(records: ResourceRecord[], random: () => number): ResourceRecord[] {
-  for (let last = records.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [records[last], records[other]] = [records[other]!, records[last]!];
-  }
-  return records;
 }

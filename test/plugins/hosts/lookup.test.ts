@@ -48,7 +48,7 @@ class Hosts {
   ask(name: string, type: number, more: { rotate?: boolean; tcp?: boolean } = {}): Message | 'fall' {
     const { zones, fallthrough, fallthroughUnsupported } = this.#rules;
     world.load(['.'], (steps) => {
-      if (more.rotate) steps.rotate();
+      if (more.rotate) steps.rotate({ policy: 'round_robin' });
       steps.hosts({ address: this.#published.address, zones, ttl: 77, fallthrough, fallthroughUnsupported });
     });
     const { outcome, reply } = world.ask(composeQuery({ name, type, flags: 0x0100 }), { tcp: more.tcp ?? true });

@@ -271,7 +271,13 @@ type Records = (query: Query) => Answer | 'miss' | 'chase' | 'servfail';
 
 function plugin(records: Records, resolve: ShardServices['resolve'] = () => assert.fail('not to be resolved')) {
   const services: Partial<ShardServices> = {
-    lookup: { records, hosts: () => assert.fail(), cacheGet: () => assert.fail(), cachePut: () => assert.fail() },
+    lookup: {
+      records,
+      hosts: () => assert.fail(),
+      arrange: () => assert.fail(),
+      cacheGet: () => assert.fail(),
+      cachePut: () => assert.fail(),
+    },
     resolve,
   };
   const config = configOf('kubernetes cluster.local');

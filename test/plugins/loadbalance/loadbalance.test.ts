@@ -11,39 +11,19 @@ import {
   TYPE_SRV,
 } from '../../../engine-as/shared/codes.ts';
 import type { ResourceRecord } from '../../../host/dns/message.ts';
-import type { Answer, BlockProgram } from '../../../host/plugin/contract.ts';
-import { createPlugin, loadbalance } from '../../../host/plugins/loadbalance/loadbalance.ts';
-import { readerOf } from '../../corefile/reader-of.ts';
+import type { Answer } from '../../../host/plugin/contract.ts';
+import { createPlugin } from '../../../host/plugins/loadbalance/loadbalance.ts';
+import type { LoadBalanceConfig } from '../../../host/plugins/loadbalance/parse.ts';
 import { answerOf, chainEnd, queryFor, recordOf } from '../queries.ts';
 
-const parse = (body: string) => loadbalance.parse(readerOf('loadbalance', body));
-
-test('parse', () => {
-  for (const body of [' loadbalance', ' loadbalance round_robin', ' loadbalance {\n }', ' loadbalance\n loadbalance']) {
-    assert.deepEqual(parse(body), { policy: 'round_robin' }, body);
-  }
-  const wrong: readonly (readonly [string, number, string, string])[] = [
-    [' loadbalance best', 2, 'best', 'unknown policy: best'],
-    [' loadbalance round_robin x', 2, 'x', "unknown property for round_robin: 'x'"],
-    [' loadbalance weighted w.txt', 2, 'weighted', "'weighted' is not supported yet"],
-    [' loadbalance {\n prefer 10.0.0.0/8\n }', 3, 'prefer', "'prefer' is not supported yet"],
-    [' loadbalance {\n reload 5s\n }', 3, 'reload', "unknown property 'reload'"],
-    [' loadbalance\n loadbalance best', 3, 'best', 'unknown policy: best'],
-  ];
-  for (const [body, line, word, text] of wrong) {
-    const message = `plugin/loadbalance: Corefile:${line} - Error during parsing: ${text}`;
-    assert.throws(() => parse(body), { name: 'CorefileError', file: 'Corefile', line, word, message });
-  }
-});
-
-test('the fast face is one rotate step', () => {
-  let count = 0;
-  loadbalance.compile!({ policy: 'round_robin' }, { rotate: () => count++ } as unknown as BlockProgram, undefined);
-  assert.equal(count, 1);
-});
+const PLAIN: LoadBalanceConfig = { policy: 'round_robin', weights: undefined, prefer: [] };
+const NO_LOOKUP = { arrange: () => assert.fail('only weighted asks the engine') };
 
 async function balanced(answer: Answer, random: () => number = Math.random, type = TYPE_A): Promise<Answer> {
-  const outcome = await createPlugin(random).answer!(queryFor('www.', { type }), chainEnd(answer).next);
+  const outcome = await createPlugin(PLAIN, NO_LOOKUP, random).answer!(
+    queryFor('www.', { type }),
+    chainEnd(answer).next,
+  );
   assert.ok(outcome.kind === 'answer');
   return outcome;
 }
@@ -120,5 +100,37 @@ test('errors and zone transfers keep their order, drops stay drops', async () =>
     assert.deepEqual(octets((await balanced(answerOf({ answer: list }), Math.random, type)).answer), [1, 2]);
   }
   const drop = { kind: 'drop' as const };
-  assert.equal(await createPlugin(Math.random).answer!(queryFor('a.'), chainEnd(drop).next), drop);
+  assert.equal(await createPlugin(PLAIN, NO_LOOKUP, Math.random).answer!(queryFor('a.'), chainEnd(drop).next), drop);
+});
+
+test('weighted asks the engine, for NOERROR only', async () => {
+  const config: LoadBalanceConfig = { policy: 'weighted', weights: { file: 'w', reloadMs: 0 }, prefer: [] };
+  const arranged = answerOf({ from: 'arranged' });
+  const plugin = createPlugin(config, { arrange: () => arranged }, Math.random);
+  assert.equal(await plugin.answer!(queryFor('a.'), chainEnd(answerOf()).next), arranged);
+  const failed = answerOf({ rcode: 3 });
+  assert.equal(await plugin.answer!(queryFor('a.'), chainEnd(failed).next), failed);
+});
+
+test('prefer: aliases, addresses by the first subnet that holds them, mail exchangers, other types', async () => {
+  const subnets = [
+    { octets: Uint8Array.of(10, 1, 0, 0), prefixBits: 16 },
+    { octets: Uint8Array.of(10, 0, 0, 0), prefixBits: 8 },
+  ];
+  const plugin = createPlugin({ ...PLAIN, prefer: subnets }, NO_LOOKUP, Math.random);
+  const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255];
+  const list = [
+    recordOf(TYPE_SRV, 'a.', 1),
+    recordOf(TYPE_MX, 'a.', 2),
+    recordOf(TYPE_A, 'a.', 192, 0, 2, 1),
+    recordOf(TYPE_AAAA, 'a.', ...mapped, 10, 9, 0, 4),
+    recordOf(TYPE_A, 'a.', 10, 1, 0, 3),
+    recordOf(TYPE_CNAME, 'a.', 5),
+  ];
+  const outcome = await plugin.answer!(queryFor('a.'), chainEnd(answerOf({ answer: list, authority: list })).next);
+  assert.ok(outcome.kind === 'answer');
+  const last = (records: readonly ResourceRecord[]) => records.map((record) => record.rdata.at(-1));
+  assert.deepEqual(last(outcome.answer), [5, 3, 4, 1, 2, 1]);
+  assert.deepEqual(last(outcome.authority).slice(0, 2), [5, 1], 'the authority section is only shuffled');
+  assert.equal(last(outcome.authority).at(-1), 2);
 });
