@@ -12,6 +12,7 @@ import { answerBytes, routeMessage, serveMessage } from './serve';
 import { OUTCOME_ANSWER, OUTCOME_DROP, PROTO_UDP } from './shared/codes';
 import {
   BATCH,
+  EXCHANGE_ASKED,
   EXCHANGE_PROTO,
   EXCHANGE_SOCKADDR,
   EXCHANGE_STEP,
@@ -90,7 +91,7 @@ export function finish(
   // Bounds: an exchange of the area
   return finishMessage(
     messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
-    load<u32>(exchange + EXCHANGE_STEP), replyAt, replyBytes, outAt, outMax, elapsedMs,
+    load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, replyAt, replyBytes, outAt, outMax, elapsedMs,
   );
 }
 
@@ -102,7 +103,7 @@ export function fail(
   // Bounds: an exchange of the area
   return failMessage(
     messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
-    load<u32>(exchange + EXCHANGE_STEP), rcode, outAt, elapsedMs,
+    load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, rcode, outAt, elapsedMs,
   );
 }
 

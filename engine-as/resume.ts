@@ -12,19 +12,42 @@ import { KIND_OTHER_ERROR, kindOfAnswer } from './answer/kind';
 import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
 import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
-import { IMAGE_SCRATCH, STEP_HOSTS, STEP_OP } from './shared/layout';
+import {
+  ASKED_FLAGS,
+  ASKED_NAME_BYTES,
+  ASKED_RESTORED,
+  IMAGE_SCRATCH,
+  STEP_HOSTS,
+  STEP_OP,
+} from './shared/layout';
 import { skipName } from './wire/name';
 import { load16, lower8 } from './wire/octets';
-import { PARSED, area, parseQuery, qnameBytes } from './wire/query';
+import {
+  PARSED,
+  area,
+  parseQuery,
+  qnameBytes,
+  seenClass,
+  seenNameAt,
+  seenType,
+  takeAsked,
+  takeQuestion,
+} from './wire/query';
 
 /** Length of the reply that the last look-up wrote. */
 export let lookupBytes: u32 = 0;
 
-/** Brings the registers back to where a saved query left: parsed, routed, the steps above `index` passed. */
-function resume(at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32): bool {
+/**
+ * Brings the registers back to where a saved query left: parsed, routed, the steps above `index` passed. `asked` is the
+ * exchange's block with the question as it was asked, if plugin rewrite has changed it.
+ */
+function resume(at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, asked: u32): bool {
   if (parseQuery(at, bytes, transport, sockaddr) != PARSED) return false;
+  const isAsked = load<u32>(asked + ASKED_NAME_BYTES) != 0; // Bounds: part of an exchange
+  if (isAsked) takeAsked(asked);
   enterZone(zone);
   for (let i: u32 = 0; i < index; i++) passStep(stepAt(i));
+  if (isAsked && !(load<u32>(asked + ASKED_FLAGS) & ASKED_RESTORED)) takeQuestion(seenNameAt, seenType, seenClass);
   return true;
 }
 
@@ -35,10 +58,10 @@ export const UNPARSABLE: u32 = 0xffffffff;
  * stands at `to` (at least 64 KiB), or UNPARSABLE: the reply is no message, and nothing has happened.
  */
 export function finishMessage(
-  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32,
+  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, asked: u32,
   reply: u32, replyLength: u32, to: u32, max: u32, elapsedMs: f64,
 ): u32 {
-  if (!resume(at, bytes, transport, sockaddr, zone, index)) return 0;
+  if (!resume(at, bytes, transport, sockaddr, zone, index, asked)) return 0;
   const result = imageFromMessage(reply, replyLength, order, cacheStep == 0);
   if (result == IMAGE_OK) {
     const length = emitFresh(to, max, elapsedMs);
@@ -78,9 +101,9 @@ function questionParses(reply: u32, end: u32): bool {
 
 /** Ends it with an error reply that the server makes. */
 export function failMessage(
-  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, rcode: u32, to: u32, elapsedMs: f64,
+  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, asked: u32, rcode: u32, to: u32, elapsedMs: f64,
 ): u32 {
-  if (!resume(at, bytes, transport, sockaddr, zone, index)) return 0;
+  if (!resume(at, bytes, transport, sockaddr, zone, index, asked)) return 0;
   return finishError(to, rcode, elapsedMs);
 }
 

@@ -54,15 +54,11 @@ export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
   return bytes;
 }
 
-/**
- * An error reply that no plugin wrote. Inside a block plugin log, if it logs the name, writes it; without it the
- * server does, and then CoreDNS measures a reply of no size.
- */
+/** An error reply that no plugin wrote: the server does, and CoreDNS then counts a reply of no size. */
 export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
   const bytes = writeError(out, rcode);
-  const isLogged = logRule >= 0;
-  countAnswer(scope, isLogged ? BY_PLUGIN : BY_SERVER, rcode, isLogged ? errorPlainBytes : 0, elapsedMs);
-  if (isLogged && ruleWants(logRules, logRule, CLASS_ERROR)) {
+  countAnswer(scope, BY_SERVER, rcode, 0, elapsedMs);
+  if (logRule >= 0 && ruleWants(logRules, logRule, CLASS_ERROR)) {
     const kind = kindOfAnswer(rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP ? KIND_SERVER_ERROR : KIND_OTHER_ERROR);
     const flags = replyFlags() | (rcode & RCODE_MASK);
     leaveLogRecord(blockOfZone(), logRule, flags, rcode, errorPlainBytes, kind, elapsedMs);

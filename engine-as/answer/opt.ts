@@ -9,19 +9,23 @@ import {
   OPTION_PADDING,
   TYPE_OPT,
 } from '../shared/codes';
+import { CONTROL_ECHOES } from '../shared/layout';
 import { load16, store16, store32 } from '../wire/octets';
 import { ednsBytes, ednsFlags, hasEdns, optionsAt, optionsBytes } from '../wire/query';
 
 const FIXED_BYTES: u32 = 11;
 
 function isEchoed(code: u32): bool {
-  return (
+  if (
     code == OPTION_NSID ||
     code == OPTION_EXPIRE ||
     code == OPTION_COOKIE ||
     code == OPTION_KEEPALIVE ||
     code == OPTION_PADDING
-  );
+  )
+    return true;
+  const echoes = atomic.load<u32>(CONTROL_ECHOES);
+  return echoes != 0 && (load<u8>(echoes + (code >> 3)) & (1 << (code & 7))) != 0; // Bounds: one bit for each code
 }
 
 /** Size of the OPT that appendOpt() will write; 0 if the client sent none. */

@@ -20,7 +20,17 @@ import {
   SLOT_NONE,
   TOUCHED_MAX,
 } from '../shared/layout';
-import { area, isDo, proto, qtype, queryPlainBytes, sockaddrAt } from '../wire/query';
+import {
+  area,
+  askedPlainBytes,
+  isDo,
+  isRewritten,
+  proto,
+  qtype,
+  queryPlainBytes,
+  seenType,
+  sockaddrAt,
+} from '../wire/query';
 
 const AF_INET6: u32 = 10;
 
@@ -91,9 +101,9 @@ export function family(): u32 {
 export function countAnswer(scope: u32, origin: u32, rcode: u32, replyPlainBytes: u32, elapsedMs: f64): void {
   if (scope == SLOT_NONE) return;
   const transport: u32 = proto == PROTO_TCP ? 1 : 0;
-  bump(scope + SCOPE_REQUESTS + (transport * 2 + family()) * REQUEST_TYPES + typeIndex(qtype));
+  bump(scope + SCOPE_REQUESTS + (transport * 2 + family()) * REQUEST_TYPES + typeIndex(isRewritten ? seenType : qtype));
   if (isDo) bump(scope + SCOPE_DO);
-  countSize(scope + SCOPE_REQUEST_SIZE + transport * (SIZE_BUCKETS + 1), queryPlainBytes);
+  countSize(scope + SCOPE_REQUEST_SIZE + transport * (SIZE_BUCKETS + 1), isRewritten ? askedPlainBytes : queryPlainBytes);
   countSize(scope + SCOPE_RESPONSE_SIZE + transport * (SIZE_BUCKETS + 1), replyPlainBytes);
   const known: u32 = rcode < <u32>RCODE_SLOTS - 1 ? rcode : RCODE_SLOTS - 1;
   bump(scope + SCOPE_RESPONSES + origin * RCODE_SLOTS + known);

@@ -31,7 +31,26 @@ import {
 } from '../shared/layout';
 import { isBelow } from '../program/zones';
 import { load16 } from '../wire/octets';
-import { area, isDo, lowerAt, messageAt, proto, qclass, qnameBytes, qtype, queryFlags, queryPlainBytes, replyLimit, sockaddrAt } from '../wire/query';
+import { copyLower } from '../wire/name';
+import {
+  area,
+  askedNameAt,
+  askedNameBytes,
+  isDo,
+  isRewritten,
+  lowerAt,
+  messageAt,
+  proto,
+  qclass,
+  qnameBytes,
+  qtype,
+  queryFlags,
+  queryPlainBytes,
+  replyLimit,
+  seenClass,
+  seenType,
+  sockaddrAt,
+} from '../wire/query';
 
 /** Index of the first rule whose scope holds the question, or -1. */
 export function findLogRule(rules: u32, count: u32): i32 {
@@ -59,8 +78,8 @@ export function leaveLogRecord(block: u32, rule: i32, flags: u32, rcode: u32, re
   store<u32>(at + LOG_RULE, <u32>rule);
   store<u16>(at + LOG_ID, <u16>load16(messageAt));
   store<u16>(at + LOG_QUERY_FLAGS, <u16>queryFlags);
-  store<u16>(at + LOG_TYPE, <u16>qtype);
-  store<u16>(at + LOG_CLASS, <u16>qclass);
+  store<u16>(at + LOG_TYPE, <u16>(isRewritten ? seenType : qtype));
+  store<u16>(at + LOG_CLASS, <u16>(isRewritten ? seenClass : qclass));
   store<u32>(at + LOG_PAYLOAD, replyLimit);
   store<u32>(at + LOG_QUERY_BYTES, queryPlainBytes);
   store<u32>(at + LOG_REPLY_BYTES, replyPlainBytes);
@@ -71,8 +90,10 @@ export function leaveLogRecord(block: u32, rule: i32, flags: u32, rcode: u32, re
   store<u8>(at + LOG_KIND, <u8>kind);
   store<u16>(at + LOG_BLOCK, load<u16>(block + BLOCK_INDEX));
   store<f64>(at + LOG_DURATION_MS, elapsedMs);
-  store<u32>(at + LOG_NAME_BYTES, qnameBytes);
-  memory.copy(at + LOG_NAME, lowerAt, qnameBytes); // Bounds: a name has at most 255 octets
+  const nameBytes: u32 = isRewritten ? askedNameBytes : qnameBytes;
+  store<u32>(at + LOG_NAME_BYTES, nameBytes);
+  // Bounds: a name has at most 255 octets, and there is room for 256
+  copyLower(at + LOG_NAME, isRewritten ? askedNameAt : lowerAt, nameBytes);
   memory.copy(at + LOG_SOCKADDR, sockaddrAt, 28);
   store<u32>(area + SHARD_LOG_COUNT, count + 1);
 }

@@ -24,6 +24,8 @@ export const CONTROL_ARENA_TOP = 32; // u32: first octet never allocated; main t
 export const CONTROL_RETIRED = 36; // u32: blocks retired since the epoch last moved
 export const CONTROL_WAITING = 40; // u32: blocks retired before that, waiting for every shard
 export const CONTROL_HASH_SEED = 44; // u32: random per process, so that nobody can aim at one bucket
+export const CONTROL_ECHOES = 48; // u32, atomic: address of ECHO_BYTES, one bit for each EDNS option code that plugins have made echoable; 0 = none
+export const ECHO_BYTES = 8192;
 export const CONTROL_FREE_LISTS = 64; // u32 x ARENA_CLASSES
 export const ARENA_CLASSES = 64;
 export const ARENA_HEADER_BYTES = 8; // u32 class (huge blocks: size), u32 next
@@ -143,7 +145,7 @@ export const LOG_KIND = 328; // u8: KIND_ of engine-as/answer/kind.ts
 export const LOG_SOCKADDR = 36; // 28 octets: struct sockaddr_in or sockaddr_in6
 
 // exchange: a query that left the fast face, saved until its answer is known
-export const EXCHANGE_STRIDE = 768;
+export const EXCHANGE_STRIDE = 1040;
 export const EXCHANGE_NEXT = 0; // u32: free list and the owner's own lists
 export const EXCHANGE_PROTO = 4; // u32: PROTO_
 export const EXCHANGE_ZONE = 8; // u32: zone entry
@@ -159,6 +161,15 @@ export const EXCHANGE_SOCKADDR = 48; // 32 octets
 export const EXCHANGE_CONTROL = 80; // 48 octets
 export const EXCHANGE_MESSAGE = 128; // EXCHANGE_MESSAGE_MAX octets; a longer message lives with the shard
 export const EXCHANGE_MESSAGE_MAX = 640;
+export const EXCHANGE_ASKED = 768; // the question as it was asked, if plugin rewrite has changed it in the message
+export const ASKED_NAME_BYTES = 0; // u32: 0 = the message is as it was asked
+export const ASKED_TYPE = 4; // u16
+export const ASKED_CLASS = 6; // u16
+export const ASKED_PLAIN = 8; // u32: size of the query as it was asked
+export const ASKED_FLAGS = 12; // u32: ASKED_ bits
+export const ASKED_NAME = 16; // 255 octets, spelling kept
+export const ASKED_BYTES = 272;
+export const ASKED_RESTORED = 1; // the reply repeats this question, not the message's
 
 // ------------------------------------------------------------------------------------------------- counters
 // Slots are f64 words, one set a shard, added up when scraped. A scope is what the coredns_dns_* families count for

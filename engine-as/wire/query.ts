@@ -26,7 +26,15 @@ import {
   TYPE_OPT,
   UDP_PAYLOAD_MIN,
 } from '../shared/codes';
-import { CONTROL_HASH_SEED, NAME_SCRATCH } from '../shared/layout';
+import {
+  ASKED_CLASS,
+  ASKED_NAME,
+  ASKED_NAME_BYTES,
+  ASKED_PLAIN,
+  ASKED_TYPE,
+  CONTROL_HASH_SEED,
+  NAME_SCRATCH,
+} from '../shared/layout';
 import { optionsAreSound } from './options';
 import { copyLower, expandName, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
 import { load16, load32, store16 } from './octets';
@@ -68,6 +76,18 @@ export let questionEnd: u32 = 0;
 /** Size of the query re-packed without compression, as CoreDNS counts and logs it. */
 export let queryPlainBytes: u32 = 0;
 
+/** Plugin rewrite has changed the question; the registers below hold then. */
+export let isRewritten: bool = false;
+/** The question as the plugins below rewrite see it: its type and class are counted and logged. */
+export let seenNameAt: u32 = 0;
+export let seenType: u32 = 0;
+export let seenClass: u32 = 0;
+/** The name as it was asked, which is logged. */
+export let askedNameAt: u32 = 0;
+export let askedNameBytes: u32 = 0;
+/** Size of the query as it was asked, which is counted. */
+export let askedPlainBytes: u32 = 0;
+
 const EXPANDED_AT: u32 = 14336; // in NAME_SCRATCH: a qname that arrived compressed
 
 export const PARSED: u32 = 0x100;
@@ -104,6 +124,7 @@ export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): 
   qclass = 0;
   qnameBytes = 0;
   isOdd = false;
+  isRewritten = false;
   if (bytes < <u32>HEADER_BYTES) return IGNORE;
   queryFlags = load16(at + 2); // Bounds: the header is whole
   if (queryFlags & FLAG_QR) return IGNORE;
@@ -180,6 +201,34 @@ function parseQuestion(at: u32, end: u32): u32 {
   if (p != end) return 0;
   hasQuestion = true;
   return p;
+}
+
+/** Takes another question in the place of the parsed one; the name at `at` is whole and uncompressed. */
+export function takeQuestion(at: u32, type: u32, qclassOfIt: u32): void {
+  qnameAt = at;
+  qnameBytes = flatName(at, at + <u32>NAME_BYTES_MAX);
+  qnameLabels = walkedLabels;
+  lowerAt = area + NAME_SCRATCH;
+  copyLower(lowerAt, at, qnameBytes);
+  nameHash = hashOctets(lowerAt, qnameBytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
+  qtype = type;
+  qclass = qclassOfIt;
+}
+
+/**
+ * The parsed message holds a question that plugin rewrite has made; goes back to the one that was asked, which stands in
+ * the block at `asked` (ASKED_ offsets).
+ */
+export function takeAsked(asked: u32): void {
+  isRewritten = true;
+  seenNameAt = qnameAt;
+  seenType = qtype;
+  seenClass = qclass;
+  // Bounds: a block of an exchange, written whole
+  askedNameAt = asked + ASKED_NAME;
+  askedNameBytes = load<u32>(asked + ASKED_NAME_BYTES);
+  askedPlainBytes = load<u32>(asked + ASKED_PLAIN);
+  takeQuestion(askedNameAt, load<u16>(asked + ASKED_TYPE), load<u16>(asked + ASKED_CLASS));
 }
 
 /** Walks the RRs behind the question; at most four by the accept stage. False: does not parse. */

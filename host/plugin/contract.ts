@@ -124,6 +124,8 @@ export interface ControlServices {
   readonly words: Int32Array;
   /** Index of a word of its own, 0 at first; the same key gets the same word again. */
   claimWord(key: string): number;
+  /** From now on replies echo the EDNS option of this code, whatever block answers (CoreDNS core, A5). */
+  echoOption(code: number): void;
   /** Ends the process with this exit code after printing `[FATAL] text` (plugin `loop`). */
   fatal(text: string): void;
 }
@@ -204,6 +206,18 @@ export interface Answer {
   readonly from: string;
   /** A server-made error (SERVFAIL, REFUSED...): question and rcode only; the text is for plugin errors. */
   readonly error?: string;
+  /** The query was changed on its way to who answered (plugin rewrite). */
+  readonly rewritten?: Rewritten;
+}
+
+/** What became of a query that a plugin changed for all plugins below it. */
+export interface Rewritten {
+  /** The query as it is now: its type and class are counted and logged, its OPT is what the reply echoes. */
+  readonly message: Message;
+  /** The reply repeats the question as it was asked, not that of `message`. */
+  readonly isRestored: boolean;
+  /** A plugin below failed, and a reply was written all the same: for plugin errors. */
+  readonly reported?: { readonly rcode: number; readonly text: string } | undefined;
 }
 export interface Drop {
   readonly kind: 'drop';
@@ -294,6 +308,8 @@ export interface ShardServices {
    * EDNS of `origin`, and the answer is captured. Depth is bounded.
    */
   resolve(origin: Query, name: string, type: number): Promise<Answer>;
+  /** Whether replies echo the EDNS option, see ControlServices.echoOption(). */
+  isEchoed(code: number): boolean;
   /** A message to the main-thread half of the same directive in the same block. */
   notifyControl(message: Plain): void;
   /** Shared 32-bit words; indices come from ControlServices.claimWord() through Control.shared. */

@@ -19,6 +19,7 @@ import { multisocket } from './multisocket/multisocket.ts';
 import { prometheus } from './prometheus/prometheus.ts';
 import { ready } from './ready/ready.ts';
 import { reload } from './reload/reload.ts';
+import { rewrite } from './rewrite/rewrite.ts';
 import { root } from './root/root.ts';
 import { whoami } from './whoami/whoami.ts';
 
@@ -39,6 +40,7 @@ export const directives: readonly AnyDirective[] = [
   errors,
   log,
   loadbalance,
+  rewrite,
   cache,
   hosts,
   kubernetes,

@@ -2,6 +2,7 @@
 
 import { loadCorefile, readCorefileHash } from '../corefile/loader.ts';
 import type { CorefileSource } from '../corefile/source.ts';
+import { echoOption } from '../engine/echoes.ts';
 import { createRecordStore } from '../engine/records.ts';
 import { UserError } from '../errors.ts';
 import { type Log, setDebug } from '../log.ts';
@@ -207,6 +208,7 @@ export class Server {
       words: this.#words.words,
       shardCount: plane.plan.shardCount,
       claimWord: (key) => this.#words.claim(key),
+      echoOption: (code) => echoOption(plane.writer, code),
       fatal: (text) => this.#options.onFatal(text),
     };
   }

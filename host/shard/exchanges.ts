@@ -202,6 +202,26 @@ export class ExchangeTable implements Exchanges {
     };
   }
 
+  /**
+   * Plugin rewrite has changed the query: puts `message` in the place of the saved one, and keeps the question as it was
+   * asked. False: there is no room for it, and nothing has changed.
+   */
+  rewrite(handle: ExchangeHandle, message: Uint8Array, isRestored: boolean): boolean {
+    const { octets, words } = this.#area;
+    const asked = parseMessage(this.#area.copy(this.offset(handle), this.bytes(handle))).questions[0];
+    if (asked === undefined || !this.#hasRoom(handle, message.length)) return false;
+    const at = this.at(handle) + layout.EXCHANGE_ASKED;
+    words[(at + layout.ASKED_NAME_BYTES) >>> 2] = asked.wire.length;
+    octets.writeUInt16LE(asked.type, at + layout.ASKED_TYPE);
+    octets.writeUInt16LE(asked.class, at + layout.ASKED_CLASS);
+    words[(at + layout.ASKED_PLAIN) >>> 2] = this.bytes(handle);
+    words[(at + layout.ASKED_FLAGS) >>> 2] = isRestored ? layout.ASKED_RESTORED : 0;
+    octets.set(asked.wire, at + layout.ASKED_NAME);
+    octets.set(message, this.offset(handle));
+    this.#setWord(handle, layout.EXCHANGE_BYTES, message.length);
+    return true;
+  }
+
   finish(handle: ExchangeHandle, offset: number, bytes: number): boolean {
     const path = this.path(handle);
     if (path.takeRaw !== undefined) {
@@ -273,11 +293,17 @@ export class ExchangeTable implements Exchanges {
     if (handle !== 0) this.#freeHead = this.#word(handle, layout.EXCHANGE_NEXT);
     else if (this.#freshNext <= this.#capacity) handle = this.#freshNext++;
     else return 0;
-    if (isLarge) {
-      const block = this.#freeLarge.pop()!;
-      this.#large.set(handle, this.#largeAt + block * LARGE_ENTRIES * layout.EXCHANGE_STRIDE);
-    }
+    this.#hasRoom(handle, leaving.bytes);
     return handle;
+  }
+
+  /** Moves the exchange to a large block if its own room is too small. */
+  #hasRoom(handle: ExchangeHandle, bytes: number): boolean {
+    if (bytes <= layout.EXCHANGE_MESSAGE_MAX || this.#large.has(handle)) return true;
+    const block = this.#freeLarge.pop();
+    if (block === undefined) return false;
+    this.#large.set(handle, this.#largeAt + block * LARGE_ENTRIES * layout.EXCHANGE_STRIDE);
+    return true;
   }
 
   #release(handle: ExchangeHandle): void {
@@ -324,6 +350,7 @@ export class ExchangeTable implements Exchanges {
     words[entry + (layout.EXCHANGE_LISTENER >>> 2)] = leaving.path.listening.port;
     words[entry + (layout.EXCHANGE_NAMELEN >>> 2)] = leaving.sockaddrBytes;
     words[entry + (layout.EXCHANGE_CONTROLLEN >>> 2)] = leaving.controlBytes;
+    words[entry + ((layout.EXCHANGE_ASKED + layout.ASKED_NAME_BYTES) >>> 2)] = 0;
     floats[(at + layout.EXCHANGE_STARTED_MS) >>> 3] = leaving.startedMs;
     octets.copy(octets, at + layout.EXCHANGE_SOCKADDR, leaving.sockaddrAt, leaving.sockaddrAt + leaving.sockaddrBytes);
     octets.copy(octets, at + layout.EXCHANGE_CONTROL, leaving.controlAt, leaving.controlAt + leaving.controlBytes);

@@ -221,7 +221,13 @@ function questionMessage(origin: Query, name: string, type: number): Message {
 
 function toOutcome(reply: RawReply): Outcome {
   if (reply.kind === 'drop') return { kind: 'drop' };
-  return reply.kind === 'failure' ? errorAnswer(reply.rcode, '', reply.text) : toAnswer(reply.octets);
+  if (reply.kind === 'failure') return errorAnswer(reply.rcode, '', reply.text);
+  return withOpt(toAnswer(reply.octets), reply.octets);
+}
+
+/** The OPT of a relayed reply goes to the client where no cache stands above. */
+function withOpt(answer: Answer, octets: Uint8Array): Answer {
+  return answer.error === undefined ? { ...answer, edns: parseMessage(octets).edns } : answer;
 }
 
 /** A reply message as an Answer; no message at all is SERVFAIL. */

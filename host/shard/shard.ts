@@ -13,6 +13,7 @@ import {
   SHARD_STATE,
   SHARD_STOPPED,
 } from '../../engine-as/shared/layout.ts';
+import { isEchoed } from '../engine/echoes.ts';
 import type { Engine } from '../engine/load.ts';
 import type { FromShard, Load, ShardTask, ToShard } from '../engine/messages.ts';
 import type { Log } from '../log.ts';
@@ -150,7 +151,7 @@ class Shard {
 
   #services(generation: number, block: ServerBlock, plugin: string, link: number): ShardServices {
     const { area, engine, exchanges, inner, log, slots } = this.#plane;
-    const { shard, plan } = this.#task;
+    const { memory, shard, plan } = this.#task;
     return {
       shard,
       shardCount: plan.shardCount,
@@ -161,6 +162,7 @@ class Shard {
       lookup: new StepLookup({ area, engine, exchanges }, plugin, link),
       resolve: (origin, name, type) => inner.resolve(origin, name, type),
       notifyControl: (message) => this.#say({ kind: 'notice', shard, generation, block: block.index, plugin, message }),
+      isEchoed: (code) => isEchoed(memory, code),
       words: this.#words,
     };
   }

@@ -14,12 +14,13 @@ import {
   RCODE_SERVFAIL,
 } from '../../engine-as/shared/codes.ts';
 import { LARGE_IN } from '../../engine-as/shared/layout.ts';
+import type { Edns } from '../dns/edns.ts';
 import { composeMessage, type Question, type ResourceRecord } from '../dns/message.ts';
 import { composeName } from '../dns/name.ts';
 import type { Log } from '../log.ts';
 import type { SlotWriter } from '../metrics/slots.ts';
 import { foldChain, PluginError, type RelayBridge, reportAbove } from '../plugin/chain.ts';
-import type { Answer, ExchangeHandle, Next, Outcome, Plugin, Query } from '../plugin/contract.ts';
+import type { Answer, ExchangeHandle, Next, Outcome, Plugin, Query, Rewritten } from '../plugin/contract.ts';
 import { Labels } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
 import type { ExchangeTable } from './exchanges.ts';
@@ -161,9 +162,20 @@ export class SlowPath {
   #end(handle: ExchangeHandle, run: Run, query: Query, outcome: Outcome): void {
     if (!this.#isWanted(handle, run)) return;
     const { exchanges } = this.#parts;
+    if (outcome.kind === 'answer' && outcome.rewritten !== undefined && !this.#isKept(handle, outcome.rewritten)) {
+      exchanges.fail(handle, RCODE_SERVFAIL, '');
+      return;
+    }
     if (outcome.kind === 'drop') exchanges.drop(handle);
     else if (outcome.error !== undefined) exchanges.fail(handle, outcome.rcode, outcome.error);
     else this.#finish(handle, query, outcome);
+  }
+
+  /** Puts what the query has become in its place; false: there is no room for it. */
+  #isKept(handle: ExchangeHandle, { message, isRestored, reported }: Rewritten): boolean {
+    if (!this.#parts.exchanges.rewrite(handle, composeMessage(message), isRestored)) return false;
+    if (reported !== undefined) this.report(handle, reported.rcode, reported.text);
+    return true;
   }
 
   #finish(handle: ExchangeHandle, query: Query, answer: Answer): void {
@@ -196,7 +208,8 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
   // CoreDNS copies RD and CD for opcode QUERY only
   const opcode = message.flags & OPCODE_MASK;
   const copied = opcode === 0 ? message.flags & (FLAG_RD | FLAG_CD) : opcode; // a relayed reply keeps its own
-  const questions = spelledQuestions(message.questions.slice(0, 1), answer.question);
+  const asked = answer.rewritten?.isRestored === false ? answer.rewritten.message : message;
+  const questions = spelledQuestions(asked.questions.slice(0, 1), answer.question);
   const room = new Room(MESSAGE_BYTES_MAX - HEADER_BYTES - OPT_BYTES - (questions[0]?.wire.length ?? 0) - 4);
   const sections = {
     answer: room.fit(answer.answer),
@@ -213,7 +226,7 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
       (answer.rcode & 0xf),
     questions,
     ...sections,
-    edns: answer.rcode > 0xf ? extendedRcode(answer.rcode) : answer.edns,
+    edns: answer.rcode > 0xf ? extendedRcode(answer) : answer.edns,
   });
 }
 
@@ -253,8 +266,9 @@ function recordBytes({ wire, name, rdata }: ResourceRecord): number {
 }
 
 /** Rcodes above 15 need an OPT (RFC 6891 §6.1.3). */
-function extendedRcode(rcode: number) {
-  return { payloadBytes: MESSAGE_BYTES_MAX, extendedRcode: rcode >> 4, version: 0, flags: 0, options: [] };
+function extendedRcode({ edns, rcode }: Answer): Edns {
+  const opt = edns ?? { payloadBytes: MESSAGE_BYTES_MAX, version: 0, flags: 0, options: [] };
+  return { ...opt, extendedRcode: rcode >> 4 };
 }
 
 /** Where the plugin threw, a line each. */

@@ -140,7 +140,7 @@ test('a reply that is no message leaves the exchange open', () => {
 });
 
 test('messages of any size are saved; when their room is used up the query is refused', () => {
-  const { table, open, saved, sent } = createTable(2000);
+  const { table, open, saved, sent } = createTable(1400);
   const sizes = [641, 4096, 65535, 20000, 65535];
   const handles = sizes.map((bytes, i) => open(String(i).repeat(bytes)));
   assert.ok(handles.every((handle) => handle !== 0));
@@ -186,4 +186,30 @@ test('a path that wants the reply as it came gets it, and no failure is reported
   assert.deepEqual([failures, sent, table.openCount], [[], [], 0]);
   table.fail(open('d'), 2, 'no route');
   assert.deepEqual(failures, ['1 2 no route']);
+});
+
+test('a rewritten query keeps the question as it was asked, and moves where it has room', () => {
+  const { table, area, open, saved, sent } = createTable(1400);
+  const asked = '\0\x07\x01\0\0\x01\0\0\0\0\0\0\x01A\x02bC\0\0\x01\0\x03';
+  const handles = Array.from({ length: 6 }, () => open(asked));
+  const long = new Uint8Array(3000).fill(0x78);
+  for (const handle of handles.slice(0, 5)) assert.equal(table.rewrite(handle, long, false), true);
+  // Its room of large messages is used up, but small ones stay where they are
+  assert.equal(table.rewrite(handles[5]!, long, false), false);
+  assert.equal(saved(handles[5]!), asked);
+  assert.equal(table.rewrite(handles[5]!, Buffer.from('other'), true), true);
+  for (const [i, handle] of handles.entries()) {
+    const at = table.at(handle) + layout.EXCHANGE_ASKED;
+    assert.equal(saved(handle), i < 5 ? 'x'.repeat(3000) : 'other');
+    assert.equal(area.octets.toString('latin1', at + layout.ASKED_NAME, at + layout.ASKED_NAME + 6), '\x01A\x02bC\0');
+    assert.equal(area.words[(at + layout.ASKED_NAME_BYTES) >>> 2], 6);
+    assert.equal(area.octets.readUInt16LE(at + layout.ASKED_TYPE), 1);
+    assert.equal(area.octets.readUInt16LE(at + layout.ASKED_CLASS), 3);
+    assert.equal(area.words[(at + layout.ASKED_PLAIN) >>> 2], asked.length);
+    assert.equal(area.words[(at + layout.ASKED_FLAGS) >>> 2], i < 5 ? 0 : layout.ASKED_RESTORED);
+    table.fail(handle, 2, '');
+  }
+  assert.equal(sent.length, 6);
+  const next = open('next');
+  assert.equal(area.words[(table.at(next) + layout.EXCHANGE_ASKED + layout.ASKED_NAME_BYTES) >>> 2], 0);
 });

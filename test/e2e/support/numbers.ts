@@ -41,6 +41,8 @@ export const RCODES: Readonly<Record<string, number>> = {
   YXDOMAIN: 6,
   NOTAUTH: 9,
   BADVERS: 16,
+  YXRRSET: 7,
+  BADCOOKIE: 23,
 };
 
 export const CLASSES: Readonly<Record<string, number>> = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 };

@@ -1,0 +1,163 @@
+// The slow face by itself: what the case files cannot show.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { spelledText } from '../../../host/dns/name.ts';
+import { composeAddress, composeTarget } from '../../../host/dns/rdata.ts';
+import { errorAnswer } from '../../../host/plugin/chain.ts';
+import type { Answer, Query, ShardServices } from '../../../host/plugin/contract.ts';
+import { Labels } from '../../../host/plugin/metadata.ts';
+import { isName } from '../../../host/plugins/rewrite/asked.ts';
+import { parseRewrite } from '../../../host/plugins/rewrite/parse.ts';
+import { compilePattern, fillGroups, groupsOf } from '../../../host/plugins/rewrite/pattern.ts';
+import { createRewriter } from '../../../host/plugins/rewrite/rewriter.ts';
+import { answerOf, chainEnd, queryFor, recordOf } from '../queries.ts';
+import { readerOf } from '../support/reader.ts';
+
+const partial: Pick<ShardServices, 'isEchoed'> = { isEchoed: (code) => code === 65000 };
+const services = partial as ShardServices;
+
+async function run(lines: string, query: Query, below: Answer = answerOf()) {
+  const plugin = createRewriter(parseRewrite(readerOf('rewrite', lines)), services);
+  const { next, asked } = chainEnd(below);
+  const outcome = await plugin.answer!(query, next);
+  return { asked: asked[0], outcome: outcome as Answer };
+}
+
+describe('a query', () => {
+  test('that no rule matches goes on as the same object', async () => {
+    const query = queryFor('Other.example.');
+    const { asked, outcome } = await run('rewrite name a.example b.example', query);
+    assert.equal(asked, query);
+    assert.equal(outcome.rewritten, undefined);
+  });
+
+  test('keeps its labels, client and handle', async () => {
+    const query = queryFor('a.example.', { handle: 77 });
+    const { asked } = await run('rewrite name a.example b.example', query);
+    assert.deepEqual({ name: asked!.name, handle: asked!.handle }, { name: 'b.example.', handle: 77 });
+    assert.equal(asked!.metadata, query.metadata);
+    assert.equal(spelledText(asked!.message.questions[0]!.wire), 'b.example.');
+  });
+
+  test('gives metadata labels and ports to local options', async () => {
+    const metadata = new Labels();
+    metadata.set('plugin/label', () => 'xyz');
+    metadata.set('plugin/empty', () => '');
+    const lines = ['plugin/label', 'plugin/empty', 'plugin/absent', 'server_port', 'client_port', 'server_ip'].map(
+      (word, i) => `rewrite continue edns0 local set ${i + 1000} {${word}}`,
+    );
+    const { asked } = await run(lines.join('\n'), queryFor('a.example.', { metadata }));
+    const options = asked!.message.edns!.options.map(({ code, octets }) => [code, Buffer.from(octets).toString('hex')]);
+    assert.deepEqual(options, [
+      [1000, '78797a'],
+      [1003, '0035'],
+      [1004, '9d14'],
+      [1005, '7f000001'],
+    ]);
+  });
+
+  test('of an IPv6 client has IPv6 octets, and none of a wildcard of the other family', async () => {
+    const remote = { address: '2001:db8::5', port: 1, family: 6 as const };
+    const local = { address: '::', port: 53, family: 6 as const };
+    const lines = 'rewrite continue edns0 local set 1000 {client_ip}\nrewrite edns0 subnet set 24 36';
+    const { asked } = await run(lines, queryFor('a.', { remote, local }));
+    const hex = asked!.message.edns!.options.map(({ octets }) => Buffer.from(octets).toString('hex'));
+    assert.deepEqual(hex, ['20010db8000000000000000000000005', '0002240020010db800']);
+    const other = await run('rewrite edns0 local set 1000 {server_ip}', queryFor('a.', { local }));
+    assert.equal(other.asked!.message.edns, undefined);
+  });
+});
+
+describe('a reply', () => {
+  test('of a failed query is written, and reported with rcode 0', async () => {
+    const { outcome } = await run(
+      'rewrite name a.example b.example',
+      queryFor('a.example.'),
+      errorAnswer(2, 'x', 'why'),
+    );
+    assert.equal(outcome.error, undefined);
+    assert.equal(outcome.rcode, 2);
+    assert.deepEqual(outcome.rewritten!.reported, { rcode: 0, text: 'why' });
+  });
+
+  test('keeps the class and TTL of records whose names are turned back', async () => {
+    const below = answerOf({ answer: [recordOf(1, 'b.example.', 1, 2, 3, 4)] });
+    const { outcome } = await run('rewrite name A.example b.example', queryFor('A.example.'), below);
+    assert.deepEqual(outcome.answer, [{ ...below.answer[0]!, name: 'a.example.', wire: undefined }]);
+    assert.equal(outcome.rewritten!.isRestored, true);
+  });
+
+  test('of every type that rules know has its name replaced', async () => {
+    const target = composeTarget('x.b.example.');
+    const soa = new Uint8Array([...target, ...target, ...new Uint8Array(20)]);
+    const naptr = new Uint8Array([0, 1, 0, 2, 1, 0x75, 0, 2, 0x61, 0x62, ...target]);
+    const records: readonly (readonly [number, Uint8Array, number])[] = [
+      [33, new Uint8Array([0, 0, 0, 0, 0, 80, ...target]), 6],
+      [15, new Uint8Array([0, 5, ...target]), 2],
+      [5, target, 0],
+      [2, target, 0],
+      [39, target, 0],
+      [35, naptr, 10],
+      [6, soa, 0],
+      [12, target, 0],
+    ];
+    const below = answerOf({ authority: records.map(([type, rdata]) => recordOf(type, 'o.example.', ...rdata)) });
+    const lines = 'rewrite name suffix a.example b.example answer auto';
+    const { outcome } = await run(lines, queryFor('q.a.example.'), below);
+    records.forEach(([type, rdata, at], i) => {
+      const rest = rdata.subarray(at + target.length);
+      const wanted = new Uint8Array([...rdata.subarray(0, at), ...composeTarget('x.a.example.'), ...rest]);
+      assert.deepEqual(outcome.authority[i]!.rdata, wanted, `type ${type}`);
+    });
+  });
+
+  test('with rdata that is cut stays as it is', async () => {
+    const below = answerOf({ answer: [recordOf(5, 'o.', 3, 0x61), recordOf(35, 'o.', 0, 1), recordOf(33, 'o.')] });
+    const { outcome } = await run('rewrite name suffix a. b. answer auto', queryFor('a.'), below);
+    assert.deepEqual(
+      outcome.answer.map(({ rdata }) => rdata),
+      below.answer.map(({ rdata }) => rdata),
+    );
+  });
+
+  test('whose replaced name is none keeps its name', async () => {
+    const below = answerOf({ answer: [{ ...recordOf(1, 'b.example.'), rdata: composeAddress('192.0.2.1') }] });
+    const lines = `rewrite name suffix a.example b.example answer name (.*) ${'x'.repeat(64)}.{1}`;
+    const { outcome } = await run(lines, queryFor('a.example.'), below);
+    assert.equal(outcome.answer[0]!.name, 'b.example.');
+  });
+
+  test('has a TTL rule clamp the flags of its OPT, which is a record too', async () => {
+    const edns = { payloadBytes: 4096, extendedRcode: 0, version: 0, flags: 0x8000, options: [] };
+    const { outcome } = await run('rewrite ttl a. -30', queryFor('a.'), answerOf({ edns }));
+    assert.equal(outcome.edns!.flags, 30);
+  });
+});
+
+describe('expressions', () => {
+  test('cost linear time, whatever the name', () => {
+    const evil = compilePattern('(a*)*b'.repeat(1600).slice(0, 9996));
+    const started = performance.now();
+    for (let i = 0; i < 3; i++) assert.equal(groupsOf(evil, 'a'.repeat(255)), undefined);
+    // A backtracking matcher would need 2^255 steps
+    assert.ok(performance.now() - started < 20_000);
+  });
+
+  test('fill groups one after the other, as Go does, and not without end', () => {
+    assert.equal(fillGroups('{1}-{2}', ['', '{2}', 'x']), 'x-x');
+    assert.equal(fillGroups('{1}.{3}', ['', 'a', 'b']), 'a.{3}');
+    const doubling = Array.from({ length: 60 }, (_, i) => `{${i + 1}}{${i + 1}}`);
+    assert.ok(fillGroups('{0}', doubling).length < 1_000_000);
+  });
+});
+
+test('names as the DNS library of CoreDNS takes them', () => {
+  const label = 'a'.repeat(63);
+  for (const name of ['.', 'a.', 'a', 'a\\.b.', '\\097.', `${label}.`, `${`${label}.`.repeat(4)}`, 'a b.']) {
+    assert.ok(isName(name), name);
+  }
+  for (const name of ['', '..', '.a.', 'a..b.', `a${label}.`, `${`${label}.`.repeat(5)}`, 'a\\']) {
+    assert.ok(!isName(name), name);
+  }
+});
