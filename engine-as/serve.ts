@@ -210,7 +210,7 @@ function runRecordsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   const result = answerRecords(step, out, outMax, order == 1, false);
   if (result == FALL) return NEXT;
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
-  if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
+  if (result == CHASE || result == SILENT) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
   if (result == TOO_LARGE) return OUTCOME_LARGE;
   recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfRecords(result), IN_BATCH);
   return answered(replyBytes);
@@ -237,7 +237,7 @@ function runStoredRecords(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   const result = answerRecords(step, whole, MESSAGE_BYTES_MAX, false, true);
   if (result == FALL) return NEXT;
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
-  if (result == CHASE) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
+  if (result == CHASE || result == SILENT) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
   if (imageFromMessage(whole, replyBytes, order, false) != IMAGE_OK) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
   return answered(emitFresh(out, outMax, IN_BATCH));
 }

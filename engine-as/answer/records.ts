@@ -25,6 +25,8 @@ import {
   CACHE_STEP_SUCCESS_MIN,
   NAME_SCRATCH,
   OWNER_FLAGS,
+  OWNER_KEY,
+  OWNER_KEY_BYTES,
   RECORDS_KUBERNETES,
   RECORDS_STEP_EXCEPT,
   RECORDS_STEP_FALLTHROUGH,
@@ -39,7 +41,7 @@ import {
   TTL_OF_STEP,
 } from '../shared/layout';
 import { reverseAddress } from '../records/addresses';
-import { MADE_UP, OWNER_HAS_TEXT_NODATA, OWNER_NO_NODATA, OWNER_ZONE_CASE, findOwner, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
+import { MADE_UP, OWNER_HAS_TEXT_NODATA, OWNER_NO_NODATA, OWNER_SILENT_SERVICES, OWNER_ZONE_CASE, findOwner, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
 import { findSet, foundBlob, isEmptyOwner } from '../records/set';
 import { tableFind } from '../records/table';
 import { cacheStep } from '../program/chain';
@@ -140,8 +142,10 @@ function hidesType(owner: u32, keyBytes: u32): bool {
 }
 
 function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bool): u32 {
+  if (qtype == TYPE_SRV && <u32>load<u16>(owner + OWNER_FLAGS) & OWNER_SILENT_SERVICES) return SILENT; // Bounds: a live owner
   let set = findSet(owner, qtype);
   if (!set) {
+    if (qtype == TYPE_PTR && isReverseOwner(owner)) return SILENT;
     if (qtype != TYPE_A && qtype != TYPE_AAAA) return denial(step, keyBytes, RCODE_NOERROR);
     set = findSet(owner, TYPE_CNAME);
     if (!set) return denial(step, keyBytes, RCODE_NOERROR);
@@ -159,6 +163,11 @@ function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bo
   else if (qtype == TYPE_TXT) writeStrings(foundBlob, set, ttl);
   else writeNames(qtype, foundBlob, set, keyBytes, ttl);
   return finishReply(POSITIVE, RCODE_NOERROR);
+}
+
+/** Owner of an address: it has names, or none that could be written. */
+function isReverseOwner(owner: u32): bool {
+  return load<u16>(owner + OWNER_KEY_BYTES) != 0 && load<u8>(owner + OWNER_KEY) == REVERSE_KEY; // Bounds: a live owner
 }
 
 /** A pod of insecure mode: its own address, and for SRV what CoreDNS makes of an endpoint without a port. */

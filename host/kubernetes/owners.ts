@@ -6,7 +6,7 @@
 import { NAME_BYTES_MAX } from '../../engine-as/shared/codes.ts';
 import { OWNER_ALL_SCTP, OWNER_ALL_TCP, OWNER_ALL_UDP } from '../plugin/contract.ts';
 import { packAddress } from './addresses.ts';
-import { addressAt, Collector, type Owner, type SliceRecords } from './collector.ts';
+import { addressAt, Collector, type Owner, type SliceRecords, UNWRITABLE } from './collector.ts';
 import { EndpointNames } from './endpoint-names.ts';
 import { ownerKey, portKey } from './names.ts';
 import type { Port } from './objects/ports.ts';
@@ -37,7 +37,7 @@ export function serviceOwners(service: Service, slices: readonly SliceRecords[],
   for (const slice of service.kind === 'headless' ? slices : []) collectHeadless(slice, names, entries);
   if (service.kind === 'cluster-ip') collectClusterIps(service, base, entries);
   const zones = shape.isZonal && service.kind === 'headless' ? collectZones(slices, names, base) : [];
-  const endpoints = collectEndpoints(slices, names);
+  const endpoints = collectEndpoints(slices, names, shape.isMulticluster);
   const all = [...endpoints.values(), ...entries.collectors(), ...zones];
   return all
     .filter(({ entries: count, flags, key }) => (count > 0 || flags !== 0) && key.length <= shape.keyBytesMax)
@@ -68,6 +68,7 @@ const PROTOCOL_FLAGS: Readonly<Record<string, number>> = {
  * several protocols, or several ports of one name.
  */
 class ServiceEntries {
+  readonly isMulticluster: boolean;
   readonly #base: string;
   readonly #prefix: string;
   readonly #bare: Collector;
@@ -79,6 +80,7 @@ class ServiceEntries {
   constructor(base: string, shape: NameShape) {
     this.#base = base;
     // Of a cluster set: without it a port and its protocol would look like an endpoint and its cluster.
+    this.isMulticluster = shape.isMulticluster;
     this.#prefix = shape.isMulticluster ? '\0' : '';
     this.#bare = new Collector(base);
   }
@@ -101,7 +103,7 @@ class ServiceEntries {
 
   collectors(): Collector[] {
     if (this.#isMixed) this.#collectAny();
-    else this.#bare.flags = PROTOCOL_FLAGS[this.#protocols] ?? 0;
+    else this.#bare.flags |= PROTOCOL_FLAGS[this.#protocols] ?? 0;
     return [this.#bare, ...this.#ports.values()];
   }
 
@@ -144,18 +146,24 @@ function collectClusterIps(service: Service, base: string, entries: ServiceEntri
 function collectHeadless(slice: SliceRecords, names: EndpointNames, entries: ServiceEntries): void {
   for (const [i, target] of names.keys(slice).entries()) {
     const address = addressAt(slice, i);
-    for (const port of slice.ports.list) entries.add(port, address, target);
+    for (const port of slice.ports.list)
+      entries.add(port, address, entries.isMulticluster && slice.cluster === '' ? UNWRITABLE : target);
   }
 }
 
-function collectEndpoints(slices: readonly SliceRecords[], names: EndpointNames): Map<string, Collector> {
+function collectEndpoints(
+  slices: readonly SliceRecords[],
+  names: EndpointNames,
+  isMulticluster: boolean,
+): Map<string, Collector> {
   const endpoints = new Map<string, Collector>();
   for (const slice of slices) {
     for (const [i, key] of names.keys(slice).entries()) {
       if (key === undefined) continue;
       const owner = endpoints.get(key) ?? new Collector(key);
       endpoints.set(key, owner);
-      for (const port of slice.ports.list) owner.add(addressAt(slice, i), port.port, '');
+      const target = isMulticluster && slice.cluster === '' ? UNWRITABLE : '';
+      for (const port of slice.ports.list) owner.add(addressAt(slice, i), port.port, target);
     }
   }
   return endpoints;

@@ -143,10 +143,12 @@ export class ClusterRecords {
     const key = reverseKey(address);
     const isShown = (namespace: NamespaceEntry) =>
       this.#options.namespaces.length === 0 || this.#services.isExposed(namespace);
-    const names = reverseTargets(this.#model, address, isShown)
-      .filter((target) => target.length + this.#primaryWire.length < NAME_BYTES_MAX)
+    const targets = reverseTargets(this.#model, address, isShown);
+    const names = targets
+      ?.filter((target) => target.length + this.#primaryWire.length < NAME_BYTES_MAX)
       .map((target) => absoluteName(target + this.#primaryWire));
-    if (names.length > 0) this.#services.put(key, [{ type: 'PTR', names }]);
+    if (names === undefined) this.#services.put(key, []);
+    else if (names.length > 0) this.#services.put(key, [{ type: 'PTR', names }]);
     else this.#services.drop(key);
   }
 

@@ -7,14 +7,15 @@ import type { ClusterModel, NamespaceEntry, ServiceEntry, SliceEntry } from './m
 import { ownerKey } from './names.ts';
 
 /**
- * Keys in name order; empty if nobody has the address.
+ * Keys in name order; empty if nobody has the address; undefined if one of the names cannot be written, and so no reply
+ * at all: that of an endpoint whose slice names no service.
  * @param isShown whether the objects of a namespace count.
  */
 export function reverseTargets(
   model: ClusterModel,
   address: string,
   isShown: (namespace: NamespaceEntry) => boolean,
-): string[] {
+): string[] | undefined {
   const holders = [...model.addresses.candidates(address)].filter((holder) =>
     isShown(holder.kind === 'slice' ? holder.service.namespace : holder.namespace),
   );
@@ -26,6 +27,7 @@ export function reverseTargets(
   if (services.length > 0) return services.sort(inOctetOrder).slice(0, 1);
   const endpoints = new Set<string>();
   for (const slice of holders.filter((holder) => isSliceWith(holder, address))) {
+    if (slice.service.name === '') return undefined;
     for (const key of endpointKeys(slice, address)) endpoints.add(key);
   }
   return [...endpoints].sort(inOctetOrder);

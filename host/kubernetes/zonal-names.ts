@@ -16,7 +16,7 @@ export function collectZones(slices: readonly SliceRecords[], names: EndpointNam
   const owners = new Map<string, Collector>();
   const owner = (key: string) => {
     const made = owners.get(key) ?? new Collector(key);
-    made.flags = OWNER_HAS_TEXT_NODATA;
+    made.flags |= OWNER_HAS_TEXT_NODATA;
     owners.set(key, made);
     return made;
   };

@@ -386,11 +386,13 @@ export interface TcpUpstream {
 
 export interface EngineLookup {
   /** Runs only step `step` of the block's program that belongs to the calling plugin; undefined = go on with next(). */
-  records(query: Query): Answer | 'miss' | 'chase' | 'servfail';
+  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' | 'silent';
   /** The same for a hosts step; `silent`: CoreDNS cannot pack the reply, and sends none. */
   hosts(query: Query): Answer | 'miss' | 'silent';
   /** The answer with its records in the order of the plugin's rotate step. */
   arrange(query: Query, answer: Answer): Answer;
+  /** Texts of the TXT set of an owner of a record store, as put() took them; undefined if there is none. */
+  texts(store: number, key: Uint8Array): readonly string[] | undefined;
   cacheGet(query: Query): Answer | undefined;
   /** Stores the answer if it may be stored, and returns it as the client is to see it (TTLs clamped). */
   cachePut(query: Query, answer: Answer): Answer;

@@ -8,7 +8,8 @@ export interface RecordStore {
   /** Byte offset of the store's header in shared memory. */
   readonly address: number;
   /**
-   * Publishes all RRsets of one owner, replacing what it had. An owner with no RRset exists (NODATA).
+   * Publishes all RRsets of one owner, replacing what it had. An owner with no RRset exists (NODATA); a reverse owner
+   * with none stands for no reply at all.
    * @param key relative owner in wire form without the root label, lower-case (`\3web\4demo\3svc`), or a reverse key.
    * @returns the owner's handle, valid until remove(); SRV sets refer to target owners by it.
    */
@@ -33,6 +34,8 @@ export const OWNER_ZONE_CASE = 1;
 export const OWNER_NO_NODATA = 2;
 /** Flag of put(): TXT is NODATA although the owner has no RRset; other empty owners of plugin kubernetes deny it. */
 export const OWNER_HAS_TEXT_NODATA = 4;
+/** Flag of put(): a question for SRV gets no reply (a target that CoreDNS cannot pack). */
+export const OWNER_SILENT_SERVICES = 8;
 /** Flags of put(): all ports of the service have this protocol, so that a question may leave the port out (`_._tcp`). */
 export const OWNER_ALL_TCP = 16;
 export const OWNER_ALL_UDP = 32;

@@ -1,6 +1,6 @@
 // The engine's look-ups for a slow face that must agree with it: the one step of the calling plugin, nothing above it.
 
-import { RCODE_REFUSED, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
+import { RCODE_REFUSED, RCODE_SERVFAIL, TYPE_TXT } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeMessage } from '../dns/message.ts';
 import type { Engine } from '../engine/load.ts';
@@ -22,7 +22,7 @@ const ROOM_BYTES = layout.LARGE_OUT - layout.LARGE_IN;
 
 export interface LookupParts {
   readonly area: ShardArea;
-  readonly engine: Pick<Engine, 'runRecords' | 'runCacheGet' | 'runCachePut' | 'runArrange'>;
+  readonly engine: Pick<Engine, 'runRecords' | 'runCacheGet' | 'runCachePut' | 'runArrange' | 'ownerFind'>;
   readonly exchanges: ExchangeTable;
 }
 
@@ -45,7 +45,7 @@ export class StepLookup implements EngineLookup {
     this.#link = link;
   }
 
-  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' {
+  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' | 'silent' {
     for (const place of this.#places(query, layout.STEP_RECORDS)) {
       const found = this.#records(query, place);
       if (found !== 'miss') return found;
@@ -53,9 +53,10 @@ export class StepLookup implements EngineLookup {
     return 'miss';
   }
 
-  #records(query: Query, place: Place): Answer | 'miss' | 'chase' | 'servfail' {
+  #records(query: Query, place: Place): Answer | 'miss' | 'chase' | 'servfail' | 'silent' {
     const result = this.#runAt(query, place);
     if (result === FALL) return 'miss';
+    if (result === SILENT) return 'silent';
     if (result === REFUSE) return errorAnswer(RCODE_REFUSED, this.#plugin, '');
     return result <= FAILURE ? this.#answer() : 'chase';
   }
@@ -65,6 +66,14 @@ export class StepLookup implements EngineLookup {
     if (result === FALL) return 'miss';
     if (result === SILENT) return 'silent';
     return result === BROKEN ? errorAnswer(RCODE_SERVFAIL, this.#plugin, '') : this.#answer();
+  }
+
+  texts(store: number, key: Uint8Array): readonly string[] | undefined {
+    const { area, engine } = this.#parts;
+    const keyAt = area.at + layout.LARGE_IN;
+    area.octets.set(key, keyAt);
+    const owner = engine.ownerFind(store, keyAt, key.length) >>> 0;
+    return owner === 0 ? undefined : textsOf(area, owner);
   }
 
   cacheGet(query: Query): Answer | undefined {
@@ -159,4 +168,24 @@ export class StepLookup implements EngineLookup {
   #outAt(): number {
     return this.#parts.area.at + layout.LARGE_OUT;
   }
+}
+
+/** The TXT set of an owner. It is not freed while this shard is in the middle of something. */
+function textsOf({ octets, words }: ShardArea, owner: number): string[] | undefined {
+  const blob = Atomics.load(words, (owner + layout.OWNER_SETS) >>> 2);
+  const view = new DataView(octets.buffer);
+  const count = view.getUint32(blob + layout.SETS_COUNT, true);
+  for (let i = 0; i < count; i++) {
+    const entry = blob + layout.SETS_DIRECTORY + i * layout.SET_STRIDE;
+    if (view.getUint16(entry + layout.SET_TYPE, true) !== TYPE_TXT) continue;
+    const texts: string[] = [];
+    let at = blob + view.getUint32(entry + layout.SET_DATA, true);
+    for (let left = view.getUint16(entry + layout.SET_RECORDS, true); left > 0; left--) {
+      const end = at + 2 + view.getUint16(at, true);
+      texts.push(Buffer.from(octets.slice(at + 2, end)).toString('utf8'));
+      at = end;
+    }
+    return texts;
+  }
+  return undefined;
 }

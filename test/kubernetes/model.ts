@@ -62,13 +62,13 @@ function isExposed(objects: ModelObjects, { namespaces }: ModelOptions, name: st
   return objects.namespaces.includes(name) && (namespaces.length === 0 || namespaces.includes(name));
 }
 
-/** Names that PTR records of an address lead to, in the zone; [] is NXDOMAIN. */
+/** Names that PTR records of an address lead to, in the zone; [] is NXDOMAIN, undefined no reply at all. */
 export function reverse(
   objects: ModelObjects,
   options: ModelOptions,
   address: string,
   zone: string,
-): readonly string[] {
+): readonly string[] | undefined {
   const isShown = ({ metadata }: ApiService | ApiSlice) =>
     options.namespaces.length === 0 || isExposed(objects, options, metadata.namespace!);
   const services = objects.services
@@ -77,8 +77,10 @@ export function reverse(
     .sort((a, b) => (a < b ? -1 : 1));
   // One of several: which one is nobody's business.
   if (services.length > 0) return services;
-  const named = objects.slices.filter((slice) => isShown(slice) && serviceOf(slice) !== '');
-  const names = named.flatMap((slice) =>
+  const shown = objects.slices.filter((slice) => isShown(slice));
+  const isIn = (slice: ApiSlice) => ready(slice).some((endpoint) => endpoint.addresses.includes(address));
+  if (shown.some((slice) => serviceOf(slice) === '' && isIn(slice))) return undefined;
+  const names = shown.flatMap((slice) =>
     ready(slice)
       .filter((endpoint) => endpoint.addresses.includes(address))
       .map((endpoint) => endpointName(endpoint, address, options))
@@ -138,7 +140,7 @@ function serviceAnswer(objects: ModelObjects, options: ModelOptions, asked: Aske
           .filter((entry) => matches(entry, port!, protocol!))
           .flatMap((entry) => clusterIps(service).map((address) => ({ address, port: entry.port, target: base })));
   if (entries.length === 0) return 'nxdomain';
-  return shown(entries, type);
+  return shownAs(entries, type);
 }
 
 /** The name exists whatever the zone is called. */
@@ -147,10 +149,10 @@ function zonalAnswer(all: readonly EndpointEntry[], left: readonly string[], typ
   if (anchor !== '_zone' || (directive !== 'pin' && directive !== 'prefer')) return 'nxdomain';
   const zone = left.slice(0, -2).join('.');
   const inZone = all.filter((entry) => entry.zone === zone);
-  return shown(directive === 'prefer' && inZone.length === 0 ? all : inZone, type);
+  return shownAs(directive === 'prefer' && inZone.length === 0 ? all : inZone, type);
 }
 
-function shown(entries: readonly Entry[], type: string): string[] {
+function shownAs(entries: readonly Entry[], type: string): string[] {
   return type === 'SRV' ? serviceRecords(entries) : addresses(entries, type);
 }
 

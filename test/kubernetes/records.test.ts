@@ -2,18 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClientTable } from '../../host/kubernetes/clients.ts';
 import { ClusterModel } from '../../host/kubernetes/model.ts';
-import { MulticlusterRecords } from '../../host/kubernetes/multicluster-records.ts';
-import {
-  endpointSlices,
-  NAMESPACES,
-  PODS,
-  SERVICE_IMPORTS,
-  SERVICES,
-} from '../../host/kubernetes/objects/resources.ts';
+import { NAMESPACES, SERVICES } from '../../host/kubernetes/objects/resources.ts';
 import { ClusterRecords } from '../../host/kubernetes/records.ts';
-import { movesSetSerial, NamespaceSink, ServiceSink, SliceSink } from '../../host/kubernetes/sinks.ts';
+import { NamespaceSink, ServiceSink } from '../../host/kubernetes/sinks.ts';
 import { FakeStore } from './fake-store.ts';
 import { PLAIN } from './model.ts';
 import type { ApiPod, ApiService, ApiSlice } from './objects.ts';
@@ -214,16 +206,18 @@ test('the name servers are the services that have this process as an endpoint', 
   assert.equal(cluster.store.at('@'), 'NS ns.dns>glue-ns.dns');
 });
 
-// docs/differences.md: CoreDNS makes a name with an empty label of it, cannot write that, and sends nothing.
-test('a slice without a service has no PTR records, and an endpoint without a cluster is a target all the same', () => {
+test('a slice without a service: CoreDNS cannot write the PTR of its addresses, and sends nothing', () => {
   const cluster = new TestCluster();
   cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
   cluster.apply({ kind: 'service', object: headless('db'), isThere: true });
   const endpoints = [{ addresses: ['10.0.0.1'], conditions: {} }];
   cluster.apply({ kind: 'slice', object: sliceNamed('s', '', endpoints), isThere: true });
   cluster.flush();
-  assert.equal(cluster.store.at('ptr-0a000001'), undefined);
+  assert.equal(cluster.store.at('ptr-0a000001'), '');
   cluster.apply({ kind: 'slice', object: sliceNamed('t', 'db', endpoints), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('ptr-0a000001'), '');
+  cluster.apply({ kind: 'slice', object: sliceNamed('s', '', endpoints), isThere: false });
   cluster.flush();
   assert.equal(cluster.store.at('ptr-0a000001'), 'PTR 10-0-0-1.db.a.svc.cluster.local.');
 });
@@ -256,100 +250,6 @@ test('only the namespaces of the option are shown, spelt as they are', () => {
   cluster.apply({ kind: 'namespace', name: 'a', isThere: false });
   cluster.flush();
   assert.equal(cluster.store.at('ptr-0a090909'), undefined);
-});
-
-test('a cluster set: endpoints are named by their cluster, ports by an empty label before them', () => {
-  const home = new ClusterModel();
-  const model = new ClusterModel(home);
-  const store = new FakeStore();
-  let seconds = 1000;
-  const records = new MulticlusterRecords(model, store, {
-    ...PLAIN,
-    zones: ['clusterset.local.'],
-    primaryZone: 'clusterset.local.',
-    localAddresses: [],
-    wall: () => seconds * 1000,
-  });
-  const imports = new ServiceSink(model, movesSetSerial);
-  const slices = new SliceSink(model);
-  const resource = endpointSlices({ usesPodNames: false, keepsZones: false, isImported: true });
-  const port = { name: 'http', protocol: 'TCP', port: 80 };
-  const put = (name: string, spec: object) =>
-    feed(imports, SERVICE_IMPORTS, { metadata: { name, namespace: 'a' }, spec }, true);
-  const slice = (cluster: string, hostname: string, address: string) => ({
-    metadata: {
-      name: `s-${cluster}`,
-      namespace: 'a',
-      labels: {
-        'multicluster.kubernetes.io/service-name': 'hl',
-        ...(cluster !== '' && { 'multicluster.kubernetes.io/source-cluster': cluster }),
-      },
-    },
-    ports: [port],
-    endpoints: [{ addresses: [address], hostname }],
-  });
-  feed(new NamespaceSink(model), NAMESPACES, { metadata: { name: 'a' } }, true);
-  put('set', { type: 'ClusterSetIP', ips: ['10.1.0.1'], ports: [port] });
-  put('noport', { type: 'ClusterSetIP', ips: ['10.1.0.2'], ports: [] });
-  put('noip', { type: 'ClusterSetIP', ports: [port] });
-  put('hl', { type: 'Headless', ports: [port] });
-  for (const [cluster, hostname, address] of [
-    ['c1', 'h', '10.2.0.1'],
-    ['c2', 'h', '10.2.0.2'],
-    ['a.b', 'h', '10.2.0.3'],
-    ['', 'x', '10.2.0.4'],
-  ] as const) {
-    feed(slices, resource, slice(cluster, hostname, address), true);
-  }
-  records.flush();
-  assert.deepEqual(store.dump(), [
-    '.http.tcp.hl.a.svc: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc 0/25/80/x.hl.a.svc',
-    '.http.tcp.noip.a.svc: ',
-    '.http.tcp.set.a.svc: A 0a010001; SRV 0/100/80/set.a.svc',
-    'a.svc: ',
-    'h.a.b.hl.a.svc: A 0a020003; SRV 0/100/80/@',
-    'h.c1.hl.a.svc: A 0a020001; SRV 0/100/80/@',
-    'h.c2.hl.a.svc: A 0a020002; SRV 0/100/80/@',
-    'hl.a.svc flags=16: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc 0/25/80/x.hl.a.svc',
-    'noip.a.svc: ',
-    'set.a.svc flags=16: A 0a010001; SRV 0/100/80/@',
-    'svc: ',
-    'x.hl.a.svc: A 0a020004; SRV 0/100/80/@',
-  ]);
-  // What is new moves the serial of the cluster's own zones; only a change moves that of the set.
-  assert.equal(store.serial, 0);
-  assert.ok(home.isSerialStale);
-  seconds = 2000;
-  put('set', { type: 'ClusterSetIP', ips: ['10.1.0.9'], ports: [port] });
-  records.flush();
-  assert.equal(store.serial, 0);
-  put('set', { type: 'ClusterSetIP', ips: ['10.1.0.9'], ports: [{ ...port, port: 81 }] });
-  records.flush();
-  assert.equal(store.serial, 2000);
-});
-
-test('who a client is: one of the pods that have its address', () => {
-  const cluster = new TestCluster('verified');
-  cluster.model.clients = new ClientTable();
-  const pods = { ...PODS, keepsLabels: true };
-  const pod = (name: string, labels: Record<string, string>, podIP = '10.0.0.1') => ({
-    metadata: { name, namespace: 'a', labels },
-    status: { phase: 'Running', podIP },
-  });
-  feed(cluster.pods, pods, pod('p', { app: 'x', tier: 'y' }), true);
-  cluster.flush();
-  assert.equal(cluster.store.at('client-0a000001'), 'TXT a p app x tier y');
-  feed(cluster.pods, pods, pod('p', { app: 'z' }), true);
-  feed(cluster.pods, pods, pod('q', {}), true);
-  cluster.flush();
-  assert.match(cluster.store.at('client-0a000001')!, /^TXT a (p app z|q)$/);
-  feed(cluster.pods, pods, pod('p', {}), false);
-  cluster.flush();
-  assert.equal(cluster.store.at('client-0a000001'), 'TXT a q');
-  feed(cluster.pods, pods, pod('q', {}, '10.0.0.2'), true);
-  cluster.flush();
-  assert.equal(cluster.store.at('client-0a000001'), undefined);
-  assert.equal(cluster.store.at('client-0a000002'), 'TXT a q');
 });
 
 test('two pods with one address: the name stays until both are gone', () => {

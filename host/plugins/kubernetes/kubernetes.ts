@@ -21,7 +21,8 @@ import type {
   Query,
   ShardServices,
 } from '../../plugin/contract.ts';
-import { createControl, type KubernetesControl } from './control.ts';
+import { type ClientShare, createControl, type KubernetesControl } from './control.ts';
+import { clientOctets, collectLabels } from './labels.ts';
 import { type KubernetesConfig, parseKubernetes } from './parse.ts';
 
 /** Aliases that are followed, as in CoreDNS. */
@@ -33,7 +34,7 @@ export const kubernetes: Directive<KubernetesConfig, KubernetesControl> = {
   parse: parseKubernetes,
   control: createControl,
   compile,
-  create: (config, _block, services) => createPlugin(config, services),
+  create: (config, _block, services, shared) => createPlugin(config, services, shared as ClientShare | undefined),
 };
 
 function compile(config: KubernetesConfig, program: BlockProgram, control: KubernetesControl | undefined): void {
@@ -65,15 +66,19 @@ function compile(config: KubernetesConfig, program: BlockProgram, control: Kuber
   }
 }
 
-function createPlugin(config: KubernetesConfig, services: ShardServices): Plugin {
+function createPlugin(config: KubernetesConfig, services: ShardServices, shared: ClientShare | undefined): Plugin {
+  const clientOf = (address: string) =>
+    shared?.clients === undefined ? undefined : services.lookup.texts(shared.clients, clientOctets(address));
   return {
     name: 'kubernetes',
     async answer(query: Query, next: Next): Promise<Outcome> {
       const found = services.lookup.records(query);
       if (found === 'miss') return next(query);
+      if (found === 'silent') return { kind: 'drop' };
       if (found === 'chase') return chase(query, longestZone(config.zones, query.name) ?? '.', services);
       return found === 'servfail' ? unavailable() : found;
     },
+    collectMetadata: (query, metadata) => collectLabels(query, metadata, config, clientOf),
   };
 }
 

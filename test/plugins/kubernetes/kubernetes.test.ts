@@ -275,6 +275,7 @@ function plugin(records: Records, resolve: ShardServices['resolve'] = () => asse
       records,
       hosts: () => assert.fail(),
       arrange: () => assert.fail(),
+      texts: () => assert.fail(),
       cacheGet: () => assert.fail(),
       cachePut: () => assert.fail(),
     },
