@@ -20,7 +20,7 @@ import { store16, store32 } from '../wire/octets';
 import { area, qnameAt, qnameBytes } from '../wire/query';
 import { findSet, foundBlob } from '../records/set';
 import { random } from './rotate';
-import { ADDITIONAL, ANSWER, TO_QUESTION, addPlain, at, beginRecord, endRecord, fits, position, writeAddress } from './writer';
+import { ADDITIONAL, ANSWER, TO_QUESTION, addPlain, at, beginRecord, endRecord, fits, position, writeAddress, writeZone, zoneTail } from './writer';
 
 const TARGET_OFFSETS_AT: u32 = 1024; // in NAME_SCRATCH: u16 a target, where its name stands in the message
 const TARGETS_MAX: u32 = 4096;
@@ -66,13 +66,13 @@ export function writeNames(type: u32, blob: u32, set: u32, keyBytes: u32, ttl: u
   for (let i: u32 = 0; i < count; i++) {
     const bytes: u32 = load<u16>(entry); // Bounds: compiled by the host
     const isRelative = load<u16>(entry + 2) != 0;
-    const rdataBytes = bytes + (isRelative ? 2 : 0);
+    const rdataBytes = bytes + (isRelative ? zoneTail(zoneBytes) : 0);
     addPlain(qnameBytes, bytes + (isRelative ? zoneBytes : 0));
     if (!fits(12 + rdataBytes)) return;
     beginRecord(TO_QUESTION, type, ttl, rdataBytes);
     if (i < TARGETS_MAX) store<u16>(offsets + i * 2, <u16>position());
     memory.copy(at, entry + 8, bytes); // Bounds: granted by fits()
-    if (isRelative) store16(at + bytes, TO_QUESTION + keyBytes);
+    if (isRelative) writeZone(at + bytes, TO_QUESTION + keyBytes, zoneBytes);
     endRecord(ANSWER, rdataBytes);
     entry += 8 + ((bytes + 3) & ~3);
   }
@@ -221,18 +221,16 @@ export function writeSoa(section: u32, step: u32, keyBytes: u32, ttl: u32): void
   const zonePointer = TO_QUESTION + keyBytes;
   const mnameBytes = load<u32>(step + RECORDS_STEP_SOA_MNAME + 4); // Bounds: compiled by the host
   const rnameBytes = load<u32>(step + RECORDS_STEP_SOA_RNAME + 4);
-  const rdataBytes = mnameBytes + rnameBytes + 24;
-  addPlain(zoneBytes, rdataBytes - 4 + 2 * zoneBytes);
+  const rdataBytes = mnameBytes + rnameBytes + 20 + 2 * zoneTail(zoneBytes);
+  addPlain(zoneBytes, mnameBytes + rnameBytes + 20 + 2 * zoneBytes);
   if (!fits(12 + rdataBytes)) return;
   beginRecord(zonePointer, TYPE_SOA, ttl, rdataBytes);
   // Bounds: granted by fits()
   memory.copy(at, load<u32>(step + RECORDS_STEP_SOA_MNAME), mnameBytes);
-  let p = at + mnameBytes;
-  store16(p, zonePointer);
-  memory.copy(p + 2, load<u32>(step + RECORDS_STEP_SOA_RNAME), rnameBytes);
-  p += 2 + rnameBytes;
-  store16(p, zonePointer);
-  store32(p + 2, atomic.load<u32>(load<u32>(step + RECORDS_STEP_SERVICES) + STORE_SERIAL));
-  for (let i: u32 = 0; i < 16; i += 4) store32(p + 6 + i, load<u32>(step + RECORDS_STEP_SOA_TIMERS + i));
+  let p = writeZone(at + mnameBytes, zonePointer, zoneBytes);
+  memory.copy(p, load<u32>(step + RECORDS_STEP_SOA_RNAME), rnameBytes);
+  p = writeZone(p + rnameBytes, zonePointer, zoneBytes);
+  store32(p, atomic.load<u32>(load<u32>(step + RECORDS_STEP_SERVICES) + STORE_SERIAL));
+  for (let i: u32 = 0; i < 16; i += 4) store32(p + 4 + i, load<u32>(step + RECORDS_STEP_SOA_TIMERS + i));
   endRecord(section, rdataBytes);
 }

@@ -73,7 +73,7 @@ export function fits(bytes: u32): bool {
  */
 export function beginRecord(pointer: u32, type: u32, ttl: u32, rdataBytes: u32): void {
   // Bounds: granted by fits()
-  if (pointer == TO_QUESTION && qnameBytes == 1) {
+  if (pointer == TO_QUESTION + qnameBytes - 1) {
     // The root label itself is shorter than a pointer to it.
     store<u8>(at, 0);
     at--;
@@ -83,6 +83,19 @@ export function beginRecord(pointer: u32, type: u32, ttl: u32, rdataBytes: u32):
   store32(at + 6, ttl);
   store16(at + 10, rdataBytes);
   at += 2 + RR_FIXED_BYTES;
+}
+
+/** Octets that writeZone() takes. */
+export function zoneTail(zoneBytes: u32): u32 {
+  return zoneBytes == 1 ? 1 : 2;
+}
+
+/** Ends a name that lies in the question's zone: a pointer to it, or the root label. Returns where the name ends. */
+export function writeZone(to: u32, zonePointer: u32, zoneBytes: u32): u32 {
+  // Bounds: granted by fits()
+  if (zoneBytes == 1) store<u8>(to, 0);
+  else store16(to, zonePointer);
+  return to + zoneTail(zoneBytes);
 }
 
 export function endRecord(section: u32, rdataBytes: u32): void {
