@@ -7,9 +7,18 @@ export { cacheCreate, cacheEntries, cacheRelease } from './cache/table';
 
 import { settle as settleDurations } from './metrics/counters';
 import { tableFind } from './records/table';
-import { arrangeReply, failMessage, finishMessage, lookupBytes, lookupCache, lookupRecords, storeInCache } from './resume';
-import { answerBytes, routeMessage, serveMessage } from './serve';
-import { OUTCOME_ANSWER, OUTCOME_DROP, PROTO_UDP } from './shared/codes';
+import {
+  arrangeReply,
+  failMessage,
+  finishMessage,
+  lookupBytes,
+  lookupCache,
+  lookupRecords,
+  refreshCache,
+  storeInCache,
+} from './resume';
+import { answerBytes, leavesRefresh, routeMessage, serveMessage } from './serve';
+import { OUTCOME_ANSWER, OUTCOME_DROP, OUTCOME_REFRESH, PROTO_UDP } from './shared/codes';
 import {
   BATCH,
   EXCHANGE_ASKED,
@@ -62,9 +71,10 @@ export function serve(area: u32, listener: u32, count: u32): void {
     if (outcome == OUTCOME_ANSWER) {
       queueSend(area, sends++, i, to, answerBytes);
       to += (answerBytes + 63) & ~63; // Bounds: at most BATCH times SEND_BYTES_MAX
-    } else if (outcome != OUTCOME_DROP) {
+    }
+    if (outcome == OUTCOME_ANSWER ? leavesRefresh : outcome != OUTCOME_DROP) {
       store<u32>(handoff + HANDOFF_INDEX, i);
-      store<u32>(handoff + HANDOFF_OUTCOME, outcome);
+      store<u32>(handoff + HANDOFF_OUTCOME, outcome == OUTCOME_ANSWER ? OUTCOME_REFRESH : outcome);
       handoffs++;
     }
   }
@@ -73,13 +83,17 @@ export function serve(area: u32, listener: u32, count: u32): void {
   store<u32>(area + SHARD_HANDOFF_COUNT, handoffs);
 }
 
-/** Serves one message: OUTCOME_; the reply's length stands in SHARD_REPLY_BYTES, a handoff in record 0. */
+/**
+ * Serves one message: OUTCOME_; the reply's length stands in SHARD_REPLY_BYTES, a handoff in record 0. Beside an
+ * answer SHARD_HANDOFF_COUNT 1 tells of a refresh there.
+ */
 export function serveOne(
   area: u32, listener: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, proto: u32, outAt: u32, outMax: u32,
 ): u32 {
   setArea(area);
   const outcome = serveMessage(messageAt, bytes, proto, sockaddrAt, listener, area + HANDOFFS, outAt, outMax);
   store<u32>(area + SHARD_REPLY_BYTES, outcome == OUTCOME_ANSWER ? answerBytes : 0);
+  store<u32>(area + SHARD_HANDOFF_COUNT, leavesRefresh ? 1 : 0);
   return outcome;
 }
 
@@ -129,14 +143,34 @@ export function runRecords(
   return result;
 }
 
-/** Slow faces: 1 = the cache had it. */
+/**
+ * Slow faces: the cache's own look-up. HIT_: 0 = nothing; 1 = the reply stands at outAt, and SHARD_HANDOFF_COUNT 1
+ * tells of a refresh in record 0; 2 = so does an expired entry's reply, and record 0 says which entry to verify.
+ */
 export function runCacheGet(
   area: u32, zone: u32, step: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, outAt: u32,
 ): u32 {
   setArea(area);
-  const isHit = lookupCache(messageAt, bytes, sockaddrAt, zone, step, outAt);
-  store<u32>(area + SHARD_REPLY_BYTES, isHit ? lookupBytes : 0);
-  return isHit ? 1 : 0;
+  store<u32>(area + SHARD_HANDOFF_COUNT, 0);
+  const found = lookupCache(messageAt, bytes, sockaddrAt, zone, step, outAt);
+  store<u32>(area + SHARD_REPLY_BYTES, found ? lookupBytes : 0);
+  return found;
+}
+
+/**
+ * The reply to a refresh of the entry that a handoff record named (`bits` and the two words before it); no octets: it
+ * failed. 1 = it was taken, and what a client is to see stands at outAt. `below`: a step under the cache step.
+ */
+export function runCacheRefresh(
+  area: u32, zone: u32, below: u32, messageAt: u32, messageBytes: u32, replyAt: u32, replyBytes: u32, outAt: u32,
+  block: u32, seq: u32, lastMs: u32, bits: u32,
+): u32 {
+  setArea(area);
+  const isTaken = refreshCache(
+    messageAt, messageBytes, area, zone, below, replyAt, replyBytes, outAt, block, seq, lastMs, bits,
+  );
+  store<u32>(area + SHARD_REPLY_BYTES, isTaken ? lookupBytes : 0);
+  return isTaken ? 1 : 0;
 }
 
 /** Slow faces: stores a reply; 1 = what the client is to see stands at outAt. */

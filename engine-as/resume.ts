@@ -2,7 +2,8 @@
 // again, and the answer found elsewhere goes their way. Also the engine's look-ups for slow faces.
 
 import { cacheLookup, hitTtl } from './cache/lookup';
-import { cacheDrop, cacheStore } from './cache/insert';
+import { cacheDrop, cacheStore, wasStored } from './cache/insert';
+import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from './cache/refresh';
 import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
 import { errorPlainBytes, writeError } from './answer/error';
 import { emitFresh, finishError, recordAnswer } from './answer/finish';
@@ -10,15 +11,22 @@ import { answerHosts } from './answer/hosts';
 import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage } from './answer/image';
 import { KIND_OTHER_ERROR, kindOfAnswer } from './answer/kind';
 import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
+import { leaveRefresh } from './leave';
 import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
 import {
   ASKED_FLAGS,
   ASKED_NAME_BYTES,
   ASKED_RESTORED,
+  HANDOFFS,
   IMAGE_SCRATCH,
+  REFRESH_REMOVES,
+  REFRESH_STALE,
+  SHARD_HANDOFF_COUNT,
+  STEP_CACHE,
   STEP_HOSTS,
   STEP_OP,
+  STEP_ROTATE,
 } from './shared/layout';
 import { skipName } from './wire/name';
 import { load16, lower8 } from './wire/octets';
@@ -122,25 +130,30 @@ export function lookupRecords(at: u32, bytes: u32, sockaddr: u32, zone: u32, ind
   return result;
 }
 
-/** For the cache's slow face: a hit's reply at `to`, true; or false. */
-export function lookupCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, to: u32): bool {
-  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
-  enterZone(zone);
-  passStep(stepAt(index));
-  if (!cacheStep || !cacheLookup(cacheStep)) return false;
+/** What the cache's slow face finds. */
+const HIT_NONE: u32 = 0;
+const HIT: u32 = 1;
+const HIT_VERIFY: u32 = 2;
+
+/** For the cache's slow face: HIT_, with a hit's reply at `to` and the handoff record 0 filled if it needs one. */
+export function lookupCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, to: u32): u32 {
+  if (!enterCache(at, bytes, sockaddr, zone, index + 1)) return HIT_NONE;
+  const step = cacheStep;
+  if (!cacheLookup(step)) return HIT_NONE;
   const image = area + IMAGE_SCRATCH;
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, <i32>hitTtl, cachedFlags(image), 0);
-  return lookupBytes != 0;
+  if (!lookupBytes) return HIT_NONE;
+  if (mustVerify(step) && beginVerify(step) && leaveRefresh(step, zone, index, area + HANDOFFS)) return HIT_VERIFY;
+  if (hitServed(step) && leaveRefresh(step, zone, index, area + HANDOFFS)) store<u32>(area + SHARD_HANDOFF_COUNT, 1);
+  return HIT;
 }
 
 /** For the cache's slow face: stores the reply if it may be stored and writes what the client is to see to `to`. */
 export function storeInCache(
   at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, reply: u32, replyLength: u32, to: u32,
 ): bool {
-  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
-  enterZone(zone);
-  passStep(stepAt(index));
-  if (!cacheStep || imageFromMessage(reply, replyLength, 0, false) != IMAGE_OK) return false;
+  if (!enterCache(at, bytes, sockaddr, zone, index + 1)) return false;
+  if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
   const image = area + IMAGE_SCRATCH;
   const ttl = <i32>cacheStore(cacheStep);
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, relayedFlags(image, true), 0);
@@ -158,5 +171,44 @@ export function arrangeReply(
   if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
   const image = area + IMAGE_SCRATCH;
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, -1, relayedFlags(image, false), order);
+  return lookupBytes != 0;
+}
+
+/**
+ * The query as the cache sees it, as one of a stream, having passed the cache step that is the last of its kind before
+ * `behind`; false: that is not for it.
+ */
+function enterCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, behind: u32): bool {
+  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
+  enterZone(zone);
+  for (let i: u32 = 0; i < behind; i++) {
+    const op = load<u32>(stepAt(i) + STEP_OP); // Bounds: compiled by the host
+    if (op == STEP_ROTATE || op == STEP_CACHE) passStep(stepAt(i));
+  }
+  return cacheStep != 0;
+}
+
+/**
+ * The reply to a query that asked again for the cached entry at `block`, `below` the cache step; without octets it has
+ * failed. True: it was taken, and what a client is to see stands at `to`.
+ */
+export function refreshCache(
+  at: u32, bytes: u32, sockaddr: u32, zone: u32, below: u32, reply: u32, replyLength: u32, to: u32,
+  block: u32, seq: u32, lastMs: u32, bits: u32,
+): bool {
+  if (!enterCache(at, bytes, sockaddr, zone, below)) return false;
+  const image = area + IMAGE_SCRATCH;
+  let ttl: i32 = -1;
+  if (replyLength && imageFromMessage(reply, replyLength, order, false) == IMAGE_OK) {
+    ttl = takeRefreshed(cacheStep, image, block, seq, bits, lastMs);
+  }
+  const isFailed = ttl < 0 && (bits & REFRESH_STALE) != 0;
+  endRefresh(cacheStep, block, seq, bits, isFailed);
+  if (ttl < 0) return false;
+  // With a time limit the client is served from the entry, without one by the reply.
+  const isFromEntry = (bits & REFRESH_REMOVES) != 0 && wasStored;
+  const flags = isFromEntry ? cachedFlags(image) : relayedFlags(image, true);
+  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, flags, 0);
+  if (lookupBytes && !isFromEntry) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;
 }

@@ -5,7 +5,8 @@
 //   DROP     error reply  REFUSED       └► OUTCOME_RELAY or OUTCOME_SLOW: the shard saves the query, gets an answer
 //                                          from elsewhere and comes back through finishMessage()
 
-import { cacheLookup, countCache, hitTtl } from './cache/lookup';
+import { cacheFind, countLookup, hitTtl } from './cache/lookup';
+import { hitServed, mustVerify } from './cache/refresh';
 import { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode } from './answer/emit';
 import { writeBadVersion, writeReject } from './answer/error';
 import { emitFresh, finishError, kindOfImage, recordAnswer, refuseUnrouted } from './answer/finish';
@@ -27,8 +28,10 @@ import {
 } from './answer/records';
 import { writeWhoami } from './answer/whoami';
 import { plainBytes, writtenFlags } from './answer/writer';
-import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
-import { isBelow, longestZone, routeQuestion } from './program/zones';
+import { fillHandoff, leaveRefresh } from './leave';
+import { cacheStep, enterZone, forgetCache, passStep, order, stepAt } from './program/chain';
+import { relays, watches } from './program/steps';
+import { longestZone, routeQuestion } from './program/zones';
 import {
   CLASS_IN,
   MESSAGE_BYTES_MAX,
@@ -37,7 +40,6 @@ import {
   OUTCOME_LARGE,
   OUTCOME_RELAY,
   OUTCOME_SLOW,
-  PROTO_TCP,
   RCODE_BADVERS,
   RCODE_FORMERR,
   RCODE_NOTIMP,
@@ -54,26 +56,17 @@ import {
   BLOCK_FLAGS,
   BLOCK_FORCE_SLOW,
   BLOCK_STEP_COUNT,
-  CACHE_MISSES,
-  CACHE_REQUESTS,
+  CACHE_REFRESHES,
   CACHE_STEP_DISABLE_DENIAL,
   CACHE_STEP_DISABLE_SUCCESS,
-  CONTROL_WORDS,
-  HANDOFF_BYTES,
-  HANDOFF_FLAGS,
-  HANDOFF_HASH,
-  HANDOFF_OUTCOME,
+  CACHE_STEP_FLAGS,
   HANDOFF_REASON,
-  HANDOFF_STEP,
-  HANDOFF_WANTS_AD,
-  HANDOFF_ZONE,
   IMAGE_SCRATCH,
   LARGE_OUT,
   LISTENER_ANY_CLASS,
   LISTENER_DROPPED_SCOPE,
   LISTENER_FLAGS,
   LISTENER_FORCE_SLOW,
-  RECEIVE_STRIDE,
   SHARD_SLOW_REASONS,
   STEP_BUFSIZE,
   STEP_CACHE,
@@ -90,23 +83,19 @@ import {
   STEP_WHOAMI,
   ZONE_BLOCK,
 } from './shared/layout';
-import { hashOctets } from './wire/name';
-
-import { repackQuery } from './wire/repack';
 import {
   HEADER_ONLY,
   IGNORE,
   PARSED,
   area,
-  messageAt,
   parseQuery,
-  proto,
   qclass,
-  qtype,
 } from './wire/query';
 
 /** Length of the reply of the last OUTCOME_ANSWER. */
 export let answerBytes: u32 = 0;
+/** Beside OUTCOME_ANSWER: the handoff record tells of a cached entry that is to be asked for again. */
+export let leavesRefresh: bool = false;
 /** The answers of this batch have no durations yet: settle() adds them. */
 const IN_BATCH: f64 = -1;
 
@@ -127,6 +116,7 @@ export function serveMessage(
 ): u32 {
   out = to;
   outMax = max;
+  leavesRefresh = false;
   const parsed = parseQuery(at, bytes, transport, sockaddr);
   if (parsed == IGNORE) return OUTCOME_DROP;
   if (parsed == RCODE_NOTIMP || parsed == RCODE_FORMERR) return answered(writeReject(out, parsed));
@@ -157,7 +147,8 @@ function runSteps(zone: u32, handoff: u32, isForced: bool): u32 {
     if (isForced) return handOver(OUTCOME_SLOW, REASON_FORCED, zone, index, handoff);
     if (op == STEP_CACHE) {
       passStep(step);
-      if (cacheStep && isHit(step)) return answerHit();
+      const outcome: u32 = cacheStep ? runCacheStep(step, zone, index, handoff) : NEXT;
+      if (outcome != NEXT) return outcome;
       continue;
     }
     if (passStep(step)) continue;
@@ -173,17 +164,8 @@ const NEXT: u32 = 0x100;
 function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (op == STEP_RECORDS) return runRecordsStep(step, zone, index, handoff);
   if (op == STEP_HOSTS) return runHostsStep(step, zone, index, handoff);
-  if (op == STEP_RELAY) {
-    // Bounds: compiled by the host
-    if (!isBelow(load<u32>(step + 8), load<u32>(step + 12), load<u32>(step + 20))) return NEXT;
-    if (longestZone(load<u32>(step + 16))) return NEXT;
-    return handOver(OUTCOME_RELAY, REASON_RELAY, zone, index, handoff);
-  }
-  if (op == STEP_WATCH) {
-    if (qtype != load<u32>(step + 8)) return NEXT;
-    if (!atomic.load<i32>(CONTROL_WORDS + load<u32>(step + 12) * 4)) return NEXT;
-    return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
-  }
+  if (op == STEP_RELAY) return relays(step) ? handOver(OUTCOME_RELAY, REASON_RELAY, zone, index, handoff) : NEXT;
+  if (op == STEP_WATCH) return watches(step) ? handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff) : NEXT;
   if (op == STEP_WHOAMI) return answerWhoami();
   if (op == STEP_SLOW) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
   if (op == STEP_END) return handOver(OUTCOME_SLOW, REASON_END, zone, index, handoff);
@@ -191,17 +173,23 @@ function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
 }
 
 /** Looks the question up, unless nothing can be stored for its name: then it only counts. */
-function isHit(step: u32): bool {
-  if (mayBeStored()) return cacheLookup(step) != 0;
-  countCache(step, CACHE_REQUESTS);
-  countCache(step, CACHE_MISSES);
-  return false;
-}
-
-function answerHit(): u32 {
+function runCacheStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
+  if (!mayBeStored() || !cacheFind(step)) {
+    countLookup(step, false);
+    return NEXT;
+  }
+  const flags = load<u32>(step + CACHE_STEP_FLAGS); // Bounds: compiled by the host
+  if (flags & CACHE_REFRESHES && mustVerify(step)) {
+    // The slow face looks the question up again, counts it, and asks below with AD.
+    forgetCache();
+    return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
+  }
   const image = area + IMAGE_SCRATCH;
   const bytes = emitImage(image, out, outMax, <i32>hitTtl, cachedFlags(image), order);
-  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), IN_BATCH);
+  if (!bytes) return OUTCOME_LARGE;
+  countLookup(step, true);
+  recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), IN_BATCH);
+  if (flags & CACHE_REFRESHES && hitServed(step)) leavesRefresh = leaveRefresh(step, zone, index, handoff);
   return answered(bytes);
 }
 
@@ -271,16 +259,8 @@ function answerWhoami(): u32 {
 }
 
 function handOver(outcome: u32, reason: u32, zone: u32, index: u32, handoff: u32): u32 {
-  // Bounds: a handoff record of the shard's area
-  store<u32>(handoff + HANDOFF_OUTCOME, outcome);
-  store<u32>(handoff + HANDOFF_REASON, reason);
-  store<u32>(handoff + HANDOFF_ZONE, zone);
-  store<u32>(handoff + HANDOFF_STEP, index);
-  store<u32>(handoff + HANDOFF_FLAGS, cacheStep ? HANDOFF_WANTS_AD : 0);
-  const length = repackQuery(proto == PROTO_TCP ? <u32>MESSAGE_BYTES_MAX : <u32>RECEIVE_STRIDE);
-  if (!length) return answered(writeReject(out, RCODE_FORMERR));
-  store<u32>(handoff + HANDOFF_BYTES, length);
-  store<u32>(handoff + HANDOFF_HASH, hashOctets(messageAt + 2, length - 2, 0));
+  if (!fillHandoff(handoff, outcome, zone, index)) return answered(writeReject(out, RCODE_FORMERR));
+  store<u32>(handoff + HANDOFF_REASON, reason); // Bounds: a handoff record of the shard's area
   const counter = area + SHARD_SLOW_REASONS + reason * 4;
   store<u32>(counter, load<u32>(counter) + 1);
   return outcome;

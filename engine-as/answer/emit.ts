@@ -142,7 +142,7 @@ function copyWhole(out: u32, head: u32, ttl: i32, isRotated: bool): u32 {
   counts2 = load<u16>(image + IMAGE_COUNTS + 4);
   // Bounds: emitImage() checked that tailEnd octets fit
   copyOctets(out + head, tail + head, tailEnd - head);
-  if (ttl >= 0) {
+  if (ttl != -1) {
     const records: u32 = load<u16>(image + IMAGE_RECORDS);
     for (let i: u32 = 0; i < records; i++) {
       // Bounds: offsets of the table lie inside the tail
@@ -226,7 +226,7 @@ function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, order
     if (measured > limit) break;
     if (to + size > room) return 0;
     copyOctets(out + to, tail + start, size); // Bounds: to + size <= room
-    if (ttl >= 0) store32(out + to + (<u32>load<u16>(entry + RECORD_FIXED) - start) + 4, ttl);
+    if (ttl != -1) store32(out + to + (<u32>load<u16>(entry + RECORD_FIXED) - start) + 4, ttl);
     to += size;
     const section: u32 = load<u8>(entry + RECORD_SECTION);
     if (section == 0) counts0++;

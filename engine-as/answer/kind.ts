@@ -39,6 +39,7 @@ import {
   RECORD_START,
   RECORD_STRIDE,
   RECORD_TYPE,
+  TRAIT_ANSWERS,
   TRAIT_CACHEABLE,
   TRAIT_TSIG,
   replyOptTtl,
@@ -83,12 +84,13 @@ export function classify(image: u32): void {
   const kind = kindOf(flags, load<u16>(image + IMAGE_RCODE), records);
   let cacheKind = kind;
   let isCacheable = !(flags & FLAG_TC) && kind < KIND_META;
-  if (kind == KIND_NO_ERROR && answers && !answersQuestion()) {
-    if (hasSoa) cacheKind = KIND_NO_DATA;
+  let traits: u32 = load<u16>(image + IMAGE_TRAITS);
+  if (kind == KIND_NO_ERROR && answers) {
+    if (answersQuestion()) traits |= TRAIT_ANSWERS;
+    else if (hasSoa) cacheKind = KIND_NO_DATA;
     else isCacheable = false;
   }
   if (kind == KIND_NAME_ERROR && !hasSoa) isCacheable = false;
-  let traits: u32 = load<u16>(image + IMAGE_TRAITS);
   if (isCacheable) traits |= TRAIT_CACHEABLE;
   if (records && typeOf(records - 1) == TYPE_TSIG) traits |= TRAIT_TSIG;
   store<u8>(image + IMAGE_KIND, <u8>kind);

@@ -4,12 +4,16 @@ import {
   CACHE_DROPS,
   CACHE_EVICTIONS_DENIAL,
   CACHE_EVICTIONS_SUCCESS,
+  CACHE_PREFER_POSITIVE,
+  CACHE_SERVFAIL,
   CACHE_STEP_ADDRESS,
   CACHE_STEP_DENIAL_MAX,
   CACHE_STEP_DENIAL_MIN,
   CACHE_STEP_DISABLE_DENIAL,
   CACHE_STEP_DISABLE_SUCCESS,
+  CACHE_STEP_FLAGS,
   CACHE_STEP_SERVFAIL,
+  CACHE_STEP_STALE,
   CACHE_STEP_SUCCESS_MAX,
   CACHE_STEP_SUCCESS_MIN,
   IMAGE_SCRATCH,
@@ -20,6 +24,7 @@ import {
   IMAGE_RCODE,
   IMAGE_TRAITS,
   IMAGE_TTL_MIN,
+  TRAIT_ANSWERS,
   TRAIT_CACHEABLE,
 } from '../answer/image';
 import { KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR, KIND_SERVER_ERROR } from '../answer/kind';
@@ -27,17 +32,22 @@ import { random } from '../answer/rotate';
 import { longestZone } from '../program/zones';
 import { area, nameHash, qclass, qtype } from '../wire/query';
 import { blocksFor, fillChain, giveChain, takeBlock } from './blocks';
-import { countCache, keyBits, nowMs, remaining } from './lookup';
+import { countCache, keyBits, leftOf, nowMs } from './lookup';
 import {
   BLOCK_NEXT,
   BLOCK_SEQ,
   DENIAL,
+  ENTRY_ANSWERS,
   ENTRY_BITS,
   ENTRY_BYTES,
   ENTRY_HASH,
+  ENTRY_HITS,
+  ENTRY_HOLD,
+  ENTRY_LAST,
   ENTRY_STORED,
   ENTRY_TTL,
   ENTRY_TYPE,
+  KEY_BITS,
   SUCCESS,
   TABLE_BYTES,
   TABLE_SET_MASK,
@@ -45,6 +55,7 @@ import {
   TABLE_SET_BYTES,
   TABLE_WAYS,
   blockAt,
+  keptTag,
   keyOf,
   setOf,
 } from './table';
@@ -58,24 +69,50 @@ const EVICTIONS_MAX: u32 = 16;
 /** Slots walked to find an entry to evict; the fewer there are, the larger they must be. */
 const WALK_MAX: u32 = 8192;
 
+/** The last reply given to cacheStoreAs() was stored. */
+export let wasStored: bool = false;
 let isEvicting: bool = false;
+/** Seconds for which an expired entry is still usable. */
+let staleSeconds: u32 = 0;
+/** The reply being stored answers nothing: an answer of the same key is kept beside it (prefer_positive). */
+let keepsAnswer: bool = false;
 
 /**
  * Takes the image in IMAGE_SCRATCH, just built for the query, into the step's cache if it may be stored, and returns
  * the TTL in seconds that all its RRs must show to the client, stored or not.
  */
 export function cacheStore(step: u32): u32 {
+  return cacheStoreAs(step, true, false);
+}
+
+/**
+ * @param heedsDisable false: zones that are not to be cached do not matter; CoreDNS forgets them when it refreshes.
+ * @param removesDenial a positive reply removes the denial of the same key.
+ */
+export function cacheStoreAs(step: u32, heedsDisable: bool, removesDenial: bool): u32 {
   const image = area + IMAGE_SCRATCH;
   const kind: u32 = load<u8>(image + IMAGE_CACHE_KIND); // Bounds: an image stands there by contract
+  const traits: u32 = load<u16>(image + IMAGE_TRAITS);
+  const flags = load<u32>(step + CACHE_STEP_FLAGS); // Bounds: a step of the program
   const isDenial = kind == KIND_NAME_ERROR || kind == KIND_NO_DATA || kind == KIND_SERVER_ERROR;
   const ttl = clampedTtl(step, kind, load<u32>(image + IMAGE_TTL_MIN));
-  if (!ttl || !(load<u16>(image + IMAGE_TRAITS) & <u16>TRAIT_CACHEABLE)) return ttl;
-  // Bounds: a step of the program
-  if (longestZone(load<u32>(step + (isDenial ? CACHE_STEP_DISABLE_DENIAL : CACHE_STEP_DISABLE_SUCCESS)))) return ttl;
-  const table = load<u32>(step + CACHE_STEP_ADDRESS) + (isDenial ? DENIAL : SUCCESS) * TABLE_BYTES;
-  const evictions = insert(table, image, ttl);
+  wasStored = false;
+  if (!ttl && !(kind == KIND_SERVER_ERROR && flags & CACHE_SERVFAIL)) return ttl;
+  if (!(traits & TRAIT_CACHEABLE)) return ttl;
+  const disabled = load<u32>(step + (isDenial ? CACHE_STEP_DISABLE_DENIAL : CACHE_STEP_DISABLE_SUCCESS));
+  if (heedsDisable && longestZone(disabled)) return ttl;
+  const success = load<u32>(step + CACHE_STEP_ADDRESS);
+  const prefersAnswers = (flags & CACHE_PREFER_POSITIVE) != 0;
+  staleSeconds = load<u32>(step + CACHE_STEP_STALE);
+  keepsAnswer = prefersAnswers && !isDenial && !(traits & TRAIT_ANSWERS);
+  const evictions = insert(success + (isDenial ? DENIAL : SUCCESS) * TABLE_BYTES, image, ttl);
+  wasStored = true;
   const counter: u32 = isDenial ? CACHE_EVICTIONS_DENIAL : CACHE_EVICTIONS_SUCCESS;
   for (let i: u32 = 0; i < evictions; i++) countCache(step, counter);
+  if (isDenial) return ttl;
+  const isAnswer = (traits & TRAIT_ANSWERS) != 0;
+  if (prefersAnswers && isAnswer) removeSlot(success, true);
+  if (prefersAnswers ? isAnswer : removesDenial) removeSlot(success + DENIAL * TABLE_BYTES, false);
   return ttl;
 }
 
@@ -125,12 +162,19 @@ function insert(table: u32, image: u32, ttl: u32): u32 {
   store<u64>(block + ENTRY_STORED, nowMs());
   store<u32>(block + ENTRY_TYPE, type);
   store<u32>(block + ENTRY_HASH, nameHash);
-  store<u32>(block + ENTRY_BITS, bits | <u32>load<u16>(image + IMAGE_RCODE));
+  store<u32>(block + ENTRY_BITS, bits | answersBit(image) | (<u32>load<u16>(image + IMAGE_RCODE) & 0xff));
+  store<u32>(block + ENTRY_HOLD, 0);
+  store<u32>(block + ENTRY_HITS, 0);
+  store<u32>(block + ENTRY_LAST, 0);
   fillChain(table, chain, image, bytes);
   atomic.add<u32>(block + BLOCK_SEQ, 1);
   isEvicting = false;
   if (!place(table, keyOf(nameHash, type, bits), chain)) giveChain(table, chain, true);
   return isEvicting ? evictions + 1 : evictions;
+}
+
+function answersBit(image: u32): u32 {
+  return load<u16>(image + IMAGE_TRAITS) & <u16>TRAIT_ANSWERS ? ENTRY_ANSWERS : 0; // Bounds: an image stands there
 }
 
 /** Puts the published chain into its set in the place of its own key, an empty slot, or a victim. */
@@ -144,11 +188,58 @@ function place(table: u32, key: u64, chain: u32): bool {
     const isOwn = <u32>(old >> 32) == tag;
     if (old && isOwn != chosenOwn) continue;
     if (atomic.cmpxchg<u64>(slot, old, word) != old) continue;
-    if (old) giveChain(table, <u32>old, true);
-    isEvicting = old != 0 && !isOwn;
+    isEvicting = old != 0 && !isOwn && ((old >> 32) & 1) == 1;
+    if (!old) return true;
+    if (isOwn && keepsAnswer && answers(table, <u32>old)) keep(table, set, tag, <u32>old);
+    else giveChain(table, <u32>old, true);
     return true;
   }
   return false;
+}
+
+/** Keeps the published chain, taken out of its slot, beside the entry that took its place. */
+function keep(table: u32, set: u32, tag: u32, chain: u32): void {
+  const kept = keptTag(tag);
+  const word = (<u64>kept << 32) | chain;
+  for (let i: u32 = 0; i < TRIES_MAX; i++) {
+    const slot = choose(table, set, kept);
+    const old = atomic.load<u64>(slot); // Bounds: choose() gave a slot of the set
+    // A set without room keeps the new entry rather than the old one.
+    if (<u32>(old >> 32) == tag) break;
+    if (atomic.cmpxchg<u64>(slot, old, word) != old) continue;
+    if (old) giveChain(table, <u32>old, true);
+    return;
+  }
+  giveChain(table, chain, true);
+}
+
+function answers(table: u32, number: u32): bool {
+  const block = blockAt(table, number);
+  return block != 0 && (load<u32>(block + ENTRY_BITS) & ENTRY_ANSWERS) != 0; // Bounds: one block, which the caller owns
+}
+
+/** Takes the query's entry out of the table: the current one, or the one kept beside it. */
+function removeSlot(table: u32, isKept: bool): void {
+  const key = keyOf(nameHash, (qtype << 16) | qclass, keyBits());
+  const tag = isKept ? keptTag(<u32>(key >> 32)) : <u32>(key >> 32);
+  const set = setOf(table, key);
+  const ways = load<u32>(table + TABLE_WAYS); // Bounds: a cache's header; below, i < ways
+  for (let i: u32 = 0; i < ways; i++) {
+    const word = atomic.load<u64>(set + i * 8);
+    if (<u32>(word >> 32) == tag && isSameKey(table, <u32>word)) take(table, set + i * 8, word);
+  }
+}
+
+/** Address of the first block of the query's entry, fresh or not; 0 = none. */
+export function entryOf(table: u32, key: u64): u32 {
+  const tag = <u32>(key >> 32);
+  const set = setOf(table, key);
+  const ways = load<u32>(table + TABLE_WAYS); // Bounds: a cache's header; below, i < ways
+  for (let i: u32 = 0; i < ways; i++) {
+    const word = atomic.load<u64>(set + i * 8);
+    if (<u32>(word >> 32) == tag && isSameKey(table, <u32>word)) return blockAt(table, <u32>word);
+  }
+  return 0;
 }
 
 let chosenOwn: bool = false;
@@ -179,7 +270,7 @@ function isSameKey(table: u32, number: u32): bool {
   const block = blockAt(table, number);
   if (!block) return false;
   // Bounds: one block; a wrong word only means a second copy of the entry, or one evicted too early
-  const bits = load<u32>(block + ENTRY_BITS) & ~0xff;
+  const bits = load<u32>(block + ENTRY_BITS) & KEY_BITS;
   const type = load<u32>(block + ENTRY_TYPE);
   return load<u32>(block + ENTRY_HASH) == nameHash && type == ((qtype << 16) | qclass) && bits == keyBits();
 }
@@ -187,7 +278,7 @@ function isSameKey(table: u32, number: u32): bool {
 function isExpired(table: u32, number: u32): bool {
   const block = blockAt(table, number);
   // Bounds: as in isSameKey()
-  return block != 0 && remaining(load<u64>(block + ENTRY_STORED), load<u32>(block + ENTRY_TTL)) == 0;
+  return block != 0 && leftOf(load<u64>(block + ENTRY_STORED), load<u32>(block + ENTRY_TTL)) <= -<i32>staleSeconds;
 }
 
 /** Takes the word out of its slot and gives its blocks back; false if another shard was faster. */

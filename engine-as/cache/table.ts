@@ -6,11 +6,17 @@
 //                  └─► blocks of 256 octets, numbered from 1
 //
 //   first block
-//   0      4      8       12    16       24                 28     32     36      48              256
-//   ├ seq  ┼ next ┼ bytes ┼ ttl ┼ stored ┼ qtype<<16|qclass ┼ hash ┼ bits ┼ (pad) ┼ image ...      ┤
+//   0      4      8       12    16       24                 28     32     36     40     44     48          256
+//   ├ seq  ┼ next ┼ bytes ┼ ttl ┼ stored ┼ qtype<<16|qclass ┼ hash ┼ bits ┼ hold ┼ hits ┼ last ┼ image ... ┤
 //   further blocks
-//   0      4      8                                              248
-//   ├(seq) ┼ next ┼ image, continued ...                         ┼ (pad) ┤
+//   0      4      8                                                                          48          256
+//   ├(seq) ┼ next ┼ (unused)                                                                 ┼ image ...   ┤
+//
+// hold, hits and last are words that shards write into a published entry without owning it (see refresh.ts). No block
+// keeps anything else there, so a late write into a block that has been reused spoils no answer.
+//
+// With prefer_positive the last answer of a key may be kept beside a later reply that answers nothing: in a slot of
+// the same set whose tag is even; all others are odd.
 //
 // seq is odd exactly while the block is the first one of a published entry; it changes when the entry is published and
 // when it is given up. A reader copies the entry out and believes it only if seq has not moved (then no block of the
@@ -32,18 +38,24 @@ export const TABLE_BYTES: u32 = 192;
 export const BLOCK_BYTES: u32 = 256;
 export const BLOCK_SEQ: u32 = 0; // u32, atomic
 export const BLOCK_NEXT: u32 = 4; // u32
-export const BLOCK_DATA: u32 = 8;
-export const BLOCK_DATA_BYTES: u32 = 240;
+export const BLOCK_DATA: u32 = 48;
+export const BLOCK_DATA_BYTES: u32 = 208;
 export const ENTRY_BYTES: u32 = 8; // u32: octets of the image
 export const ENTRY_TTL: u32 = 12; // u32: seconds
 export const ENTRY_STORED: u32 = 16; // u64: ms
 export const ENTRY_TYPE: u32 = 24; // u32: qtype << 16 | qclass
 export const ENTRY_HASH: u32 = 28; // u32: of the lower-case qname
-export const ENTRY_BITS: u32 = 32; // u32: KEY_ bits and the rcode
+export const ENTRY_BITS: u32 = 32; // u32: KEY_ bits, ENTRY_ANSWERS and the rcode
+export const ENTRY_HOLD: u32 = 36; // u32, atomic: ms until which no refresh may begin, 0 = one may
+export const ENTRY_HITS: u32 = 40; // u32: hits in a row, for prefetch
+export const ENTRY_LAST: u32 = 44; // u32: ms of the last of them, 0 = none yet
 export const ENTRY_DATA: u32 = 48;
 export const ENTRY_DATA_BYTES: u32 = 208;
 export const KEY_DO: u32 = 0x100;
 export const KEY_CD: u32 = 0x200;
+export const KEY_BITS: u32 = KEY_DO | KEY_CD;
+/** The reply answers its question (CoreDNS plugin cache, answersQuestion). */
+export const ENTRY_ANSWERS: u32 = 0x400;
 
 export const SUCCESS: u32 = 0;
 export const DENIAL: u32 = 1;
@@ -117,7 +129,10 @@ function layTable(table: u32, entries: u32, from: u32): u32 {
   return blocks + blockCount * BLOCK_BYTES;
 }
 
-/** Entries now held, expired ones included; `kind` is SUCCESS or DENIAL. Counts the slots: for scrapes only. */
+/**
+ * Entries now held, expired ones included and kept answers not; `kind` is SUCCESS or DENIAL. Counts the slots: for
+ * scrapes only.
+ */
 export function cacheEntries(cache: u32, kind: u32): u32 {
   const table = cache + kind * TABLE_BYTES; // Bounds: a cache's header
   const count = load<u32>(table + TABLE_SET_MASK) + 1;
@@ -126,12 +141,12 @@ export function cacheEntries(cache: u32, kind: u32): u32 {
   let entries: u32 = 0;
   for (let set: u32 = 0; set < count; set++) {
     // Bounds: slots of the table; unused ones stay 0
-    for (let i: u32 = 0; i < stride; i += 8) if (load<u64>(slots + set * stride + i)) entries++;
+    for (let i: u32 = 0; i < stride; i += 8) entries += load<u32>(slots + set * stride + i + 4) & 1;
   }
   return entries;
 }
 
-/** Set (low half) and tag (high half, never 0) of the key. */
+/** Set (low half) and tag (high half, always odd) of the key. */
 @inline
 export function keyOf(nameHash: u32, type: u32, bits: u32): u64 {
   let key = ((<u64>type << 32) | nameHash) ^ (<u64>bits << 20);
@@ -140,6 +155,12 @@ export function keyOf(nameHash: u32, type: u32, bits: u32): u64 {
   key *= 0xd6e8feb86659fd93;
   key ^= key >> 32;
   return key | 0x100000000;
+}
+
+/** Tag of the slot that keeps the last answer beside a later reply of the same key. */
+@inline
+export function keptTag(tag: u32): u32 {
+  return (tag & ~1) | 2;
 }
 
 @inline

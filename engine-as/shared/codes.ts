@@ -81,6 +81,7 @@ export const OUTCOME_ANSWER = 1; // the reply stands in the send slot
 export const OUTCOME_RELAY = 2; // hand the octets to the step's relay (forwarding)
 export const OUTCOME_SLOW = 3; // hand the message to the step's slow face
 export const OUTCOME_LARGE = 4; // the reply exceeds a send slot: call serveOne() with the large buffer
+export const OUTCOME_REFRESH = 5; // beside OUTCOME_ANSWER: ask the steps below the cache again, for no client
 
 // Why a message left the fast face (the metric wasmdns_slow_total{reason})
 export const REASON_NONE = 0;

@@ -111,9 +111,9 @@ export const SHARD_STOPPED = 3;
 export const HEARTBEAT_MS = 100;
 
 // handoff record
-export const HANDOFF_STRIDE = 32;
+export const HANDOFF_STRIDE = 48;
 export const HANDOFF_INDEX = 0; // u32: receive slot
-export const HANDOFF_OUTCOME = 4; // u32: OUTCOME_RELAY, OUTCOME_SLOW or OUTCOME_LARGE
+export const HANDOFF_OUTCOME = 4; // u32: OUTCOME_RELAY, OUTCOME_SLOW, OUTCOME_LARGE or OUTCOME_REFRESH
 export const HANDOFF_REASON = 8; // u32
 export const HANDOFF_ZONE = 12; // u32: address of the zone entry that was matched
 export const HANDOFF_STEP = 16; // u32: index of the step
@@ -121,6 +121,16 @@ export const HANDOFF_HASH = 20; // u32: of the message's octets from octet 2 on
 export const HANDOFF_FLAGS = 24; // u32: HANDOFF_WANTS_AD
 export const HANDOFF_BYTES = 28; // u32: length of the message, which may have been packed anew in its place
 export const HANDOFF_WANTS_AD = 1;
+// of a cached entry that is to be asked for again, or has to be verified: what cacheRefresh() wants back
+export const HANDOFF_ENTRY = 32; // u32: address of the entry's first block
+export const HANDOFF_SEQ = 36; // u32: its sequence word
+export const HANDOFF_LAST_MS = 40; // u32: when its last hit counts as seen
+export const HANDOFF_REFRESH = 44; // u32: REFRESH_ bits
+export const REFRESH_STALE = 1; // only a reply that may replace an expired entry counts
+export const REFRESH_REMOVES = 2; // a positive reply removes the denial of the same key
+export const REFRESH_HELD = 4; // the entry's hold was taken: give it back
+export const REFRESH_COUNTED = 8; // the entry's hits go over to the new one
+export const REFRESH_RELAY = 16; // the step below is a relay
 
 // log record: the words of one line
 export const LOG_STRIDE = 384;
@@ -194,7 +204,9 @@ export const CACHE_HITS_DENIAL = 3;
 export const CACHE_DROPS = 4;
 export const CACHE_EVICTIONS_SUCCESS = 5;
 export const CACHE_EVICTIONS_DENIAL = 6;
-export const CACHE_SLOTS = 8;
+export const CACHE_PREFETCHES = 7;
+export const CACHE_SERVED_STALE = 8;
+export const CACHE_SLOTS = 9;
 
 // -------------------------------------------------------------------------------------------------- program
 // What the host compiled from one Corefile. Immutable; a shard serves with the addresses its last load message named.
@@ -277,6 +289,18 @@ export const CACHE_STEP_DENIAL_MIN = 32;
 export const CACHE_STEP_DENIAL_MAX = 36;
 export const CACHE_STEP_SERVFAIL = 40;
 export const CACHE_STEP_SLOTS = 44; // address of u32 first slots, one for each ordinal of a server label; 0 = not counted
+export const CACHE_STEP_FLAGS = 48; // u32: CACHE_ flags
+export const CACHE_STEP_STALE = 52; // u32: seconds for which expired entries may be served, 0 = never
+export const CACHE_STEP_STALE_TTL = 56; // u32: TTL that they show, 0 = none
+export const CACHE_STEP_RECHECK_MS = 60; // u32: pause after a refresh that failed, 0 = none
+export const CACHE_STEP_PREFETCH = 64; // u32: hits from which on an entry is asked for again in time, 0 = never
+export const CACHE_STEP_PREFETCH_PERCENT = 68; // u32: of its TTL that is left then
+export const CACHE_STEP_PREFETCH_WINDOW_MS = 72; // i32: a longer pause between hits resets their count; may be negative
+export const CACHE_KEEP_TTL = 1; // hits show the original TTL
+export const CACHE_VERIFY = 2; // an expired entry is served only if the plugins below have no better answer
+export const CACHE_PREFER_POSITIVE = 4; // answers, even expired ones, win over denials
+export const CACHE_SERVFAIL = 8; // SERVFAIL is stored, if only for a part of a second
+export const CACHE_REFRESHES = 16; // prefetch or serve_stale is on: hits may begin a refresh
 
 export const RECORDS_STEP_STORE = 8;
 export const RECORDS_STEP_ZONES = 12; // zone list; longest match

@@ -132,12 +132,15 @@ export class DirectiveReader {
 
   // ------------------------------------------------------------------------------------------------------- values
 
-  /** Go's duration: `300ms`, `1.5h`, `2h45m`; may be negative. Throws with Go's words: `time: missing unit in ...`. */
-  durationMs(token: Token): number {
+  /**
+   * Go's duration: `300ms`, `1.5h`, `2h45m`; may be negative. Throws with Go's words: `time: missing unit in ...`.
+   * @param what goes before them
+   */
+  durationMs(token: Token, what = ''): number {
     try {
       return parseDurationMs(token.text);
     } catch (error) {
-      if (error instanceof DurationError) throw this.error(token, error.message);
+      if (error instanceof DurationError) throw this.error(token, what + error.message);
       throw error;
     }
   }

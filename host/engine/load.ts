@@ -79,6 +79,20 @@ export interface Engine {
     replyBytes: number,
     outAt: number,
   ): number;
+  runCacheRefresh(
+    area: number,
+    zone: number,
+    below: number,
+    messageAt: number,
+    messageBytes: number,
+    replyAt: number,
+    replyBytes: number,
+    outAt: number,
+    block: number,
+    seq: number,
+    lastMs: number,
+    bits: number,
+  ): number;
   routeOne(area: number, listener: number, messageAt: number, bytes: number, sockaddrAt: number, proto: number): number;
   // Main thread only: the single writer.
   arenaAllocate(bytes: number): number;

@@ -13,6 +13,7 @@ import type {
   RelayStep,
   ServerBlock,
 } from '../plugin/contract.ts';
+import { fillCache } from './cache-step.ts';
 import { MemoryExhausted, type Writer } from './records.ts';
 
 /** One step as the builder collects it: `fill` writes its parameters once addresses are known. */
@@ -98,22 +99,7 @@ export class BlockSteps implements BlockProgram {
   }
 
   cache(step: CacheStep): void {
-    this.#add(layout.STEP_CACHE, (out, at) => {
-      out.u32(at + layout.CACHE_STEP_ADDRESS, step.address);
-      out.u32(at + layout.CACHE_STEP_ZONES, out.zoneList(step.zones));
-      out.u32(at + layout.CACHE_STEP_DISABLE_SUCCESS, out.zoneList(step.disableSuccess));
-      out.u32(at + layout.CACHE_STEP_DISABLE_DENIAL, out.zoneList(step.disableDenial));
-      out.u32(at + layout.CACHE_STEP_SUCCESS_MIN, step.successTtl[0]);
-      out.u32(at + layout.CACHE_STEP_SUCCESS_MAX, step.successTtl[1]);
-      out.u32(at + layout.CACHE_STEP_DENIAL_MIN, step.denialTtl[0]);
-      out.u32(at + layout.CACHE_STEP_DENIAL_MAX, step.denialTtl[1]);
-      out.u32(at + layout.CACHE_STEP_SERVFAIL, step.servfailSeconds);
-      const slots = out.reserve(step.slots.length * 4);
-      step.slots.forEach((slot, i) => {
-        out.u32(slots + i * 4, slot);
-      });
-      out.u32(at + layout.CACHE_STEP_SLOTS, step.slots.length === 0 ? 0 : out.address(slots));
-    });
+    this.#add(layout.STEP_CACHE, (out, at) => fillCache(out, at, step));
   }
 
   records(step: RecordsStep): void {

@@ -8,7 +8,9 @@ import {
   CACHE_HITS_DENIAL,
   CACHE_HITS_SUCCESS,
   CACHE_MISSES,
+  CACHE_PREFETCHES,
   CACHE_REQUESTS,
+  CACHE_SERVED_STALE,
 } from '../../engine-as/shared/layout.ts';
 import { counterSource } from './families.ts';
 import type { FamilySource } from './scope.ts';
@@ -43,6 +45,16 @@ const COUNTERS: readonly CacheCounter[] = [
     name: 'coredns_cache_drops_total',
     help: 'The number responses that are not cached, because the reply is malformed.',
     slot: CACHE_DROPS,
+  },
+  {
+    name: 'coredns_cache_prefetch_total',
+    help: 'The number of times the cache has prefetched a cached item.',
+    slot: CACHE_PREFETCHES,
+  },
+  {
+    name: 'coredns_cache_served_stale_total',
+    help: 'The number of requests served from stale cache entries.',
+    slot: CACHE_SERVED_STALE,
   },
   { ...EVICTIONS, slot: CACHE_EVICTIONS_SUCCESS, type: 'success' },
   { ...EVICTIONS, slot: CACHE_EVICTIONS_DENIAL, type: 'denial' },

@@ -14,8 +14,10 @@ import type { Edns } from '../dns/edns.ts';
 import type { Message, Question, ResourceRecord } from '../dns/message.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/registry.ts';
+import type { EngineLookup } from './lookups.ts';
 import type { BlockProgram, RecordStore } from './steps.ts';
 
+export * from './lookups.ts';
 export * from './steps.ts';
 
 /** Plain data that structured clone accepts: what may cross a thread. */
@@ -108,8 +110,8 @@ export interface ControlServices {
   readonly metrics: Metrics;
   /** A new, empty set of records in shared memory; given back by `release()`. */
   createRecords(): RecordStore;
-  /** A new cache in shared memory, or the one an identical block of the previous configuration had. */
-  createCache(key: string, entries: CacheCapacity): CacheHandle;
+  /** A new cache in shared memory, empty. */
+  createCache(entries: CacheCapacity): CacheHandle;
   /**
    * A process-wide thing that outlives reloads: `make` runs if nothing with this key is alive, otherwise the living
    * one is returned and its use count raised. `release()` of the last user stops it, after the new configuration runs.
@@ -382,18 +384,4 @@ export interface TcpUpstream {
   readonly localAddress: string;
   send(offset: number, bytes: number, id: number, flags: number): void;
   close(): void;
-}
-
-export interface EngineLookup {
-  /** Runs only step `step` of the block's program that belongs to the calling plugin; undefined = go on with next(). */
-  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' | 'silent';
-  /** The same for a hosts step; `silent`: CoreDNS cannot pack the reply, and sends none. */
-  hosts(query: Query): Answer | 'miss' | 'silent';
-  /** The answer with its records in the order of the plugin's rotate step. */
-  arrange(query: Query, answer: Answer): Answer;
-  /** Texts of the TXT set of an owner of a record store, as put() took them; undefined if there is none. */
-  texts(store: number, key: Uint8Array): readonly string[] | undefined;
-  cacheGet(query: Query): Answer | undefined;
-  /** Stores the answer if it may be stored, and returns it as the client is to see it (TTLs clamped). */
-  cachePut(query: Query, answer: Answer): Answer;
 }

@@ -129,12 +129,34 @@ export interface CacheStep {
   readonly zones: readonly string[];
   readonly successTtl: readonly [minSeconds: number, maxSeconds: number];
   readonly denialTtl: readonly [minSeconds: number, maxSeconds: number];
-  /** TTL of SERVFAIL and NOTIMP answers, 0 = not cached. */
-  readonly servfailSeconds: number;
+  /** How long SERVFAIL and NOTIMP answers are kept, 0 = not at all. */
+  readonly servfailMs: number;
   readonly disableSuccess: readonly string[];
   readonly disableDenial: readonly string[];
+  /** Hits show the TTL that was stored. */
+  readonly keepTtl: boolean;
+  /**
+   * Entries with so many hits, no two further apart than the window (a signed 32-bit number, may be negative), are
+   * asked for again in time; amount 0 = never.
+   */
+  readonly prefetch: { readonly amount: number; readonly windowMs: number; readonly percent: number };
+  readonly stale: CacheStale;
   /** First of CACHE_SLOTS counters (engine-as/shared/layout.ts) for each server label of the block, in order; [] = not counted. */
   readonly slots: readonly number[];
+}
+
+/** Plugin cache, serve_stale. */
+export interface CacheStale {
+  /** How long after their end entries may be served, 0 = never. */
+  readonly seconds: number;
+  /** The plugins below are asked first. */
+  readonly verifies: boolean;
+  /** TTL that expired entries show; 0 = 0, or the stored one with keepTtl. */
+  readonly ttlSeconds: number;
+  /** Pause after a refresh that failed. */
+  readonly recheckMs: number;
+  /** Answers, even expired ones, win over denials. */
+  readonly prefersPositive: boolean;
 }
 
 export interface RecordsStep {

@@ -10,7 +10,7 @@ import type { ControlServices, ReloadService } from '../plugin/contract.ts';
 import { directives } from '../plugins/order.ts';
 import { DataPlane } from './data-plane.ts';
 import { Instance } from './instance.ts';
-import { SharedCaches, SharedThings, SharedWords } from './shared-things.ts';
+import { createCache, SharedThings, SharedWords } from './shared-things.ts';
 import { startLines } from './zones.ts';
 
 export interface ServerOptions {
@@ -39,7 +39,6 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #things = new SharedThings();
   readonly #words: SharedWords;
-  readonly #caches: SharedCaches;
   /** Instances by generation that some shard may still refer to. */
   readonly #instances = new Map<number, Instance>();
   #running: Instance | undefined;
@@ -62,7 +61,6 @@ export class Server {
       onPanic: (text) => options.onPanic(text),
     });
     this.#words = new SharedWords(this.plane.memory);
-    this.#caches = new SharedCaches(this.plane);
   }
 
   /** Loads the Corefile and serves. False = it was told to end meanwhile. Throws UserError with one clear line. */
@@ -201,7 +199,7 @@ export class Server {
       log,
       metrics: plane.metrics,
       createRecords: () => createRecordStore(plane.writer),
-      createCache: (key, capacity) => this.#caches.use(key, capacity),
+      createCache: (capacity) => createCache(this.plane, capacity),
       shared: (key, make) => this.#things.use(key, make),
       readiness: () => instance.readiness(),
       reload: this.#reloadService(instance),

@@ -56,43 +56,17 @@ export class SharedWords {
   }
 }
 
-interface KeyedCache {
-  readonly address: number;
-  users: number;
-}
-
-/** Caches by key: an identical block of the next configuration goes on with the cache of the one before. */
-export class SharedCaches {
-  readonly #plane: DataPlane;
-  readonly #caches = new Map<string, KeyedCache>();
-
-  constructor(plane: DataPlane) {
-    this.#plane = plane;
-  }
-
-  use(key: string, capacity: CacheCapacity): CacheHandle {
-    const { engine } = this.#plane;
-    let cache = this.#caches.get(key);
-    if (cache === undefined) {
-      const address = engine.cacheCreate(capacity.success, capacity.denial) >>> 0;
-      if (address === 0) throw new MemoryExhausted();
-      cache = { address, users: 0 };
-      this.#caches.set(key, cache);
-    }
-    cache.users++;
-    const used = cache;
-    let isReleased = false;
-    return {
-      address: used.address,
-      entries: () => [engine.cacheEntries(used.address, 0), engine.cacheEntries(used.address, 1)],
-      release: () => {
-        if (isReleased) return;
-        isReleased = true;
-        used.users--;
-        if (used.users > 0) return;
-        this.#caches.delete(key);
-        engine.cacheRelease(used.address);
-      },
-    };
-  }
+/** A new cache in shared memory: like CoreDNS's, it begins empty with each configuration. */
+export function createCache({ engine }: Pick<DataPlane, 'engine'>, capacity: CacheCapacity): CacheHandle {
+  const address = engine.cacheCreate(capacity.success, capacity.denial) >>> 0;
+  if (address === 0) throw new MemoryExhausted();
+  let isReleased = false;
+  return {
+    address,
+    entries: () => [engine.cacheEntries(address, 0), engine.cacheEntries(address, 1)],
+    release: () => {
+      if (!isReleased) engine.cacheRelease(address);
+      isReleased = true;
+    },
+  };
 }

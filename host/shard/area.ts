@@ -52,8 +52,9 @@ export class ShardArea {
 
   /** Sets the engine's clocks. @param nowMs performance.now() */
   stamp(nowMs: number): void {
-    this.floats[(this.at + SHARD_NOW_MS) >>> 3] = nowMs;
-    this.words[(this.at + SHARD_NOW_SECONDS) >>> 2] = (nowMs + this.#sharedClockMs) / 1000;
+    const sharedMs = nowMs + this.#sharedClockMs;
+    this.floats[(this.at + SHARD_NOW_MS) >>> 3] = sharedMs;
+    this.words[(this.at + SHARD_NOW_SECONDS) >>> 2] = sharedMs / 1000;
   }
 
   /** A copy in unshared memory, which text decoders and parsers may keep. */

@@ -11,6 +11,7 @@ import { ShardArea } from './area.ts';
 import { ExchangeTable } from './exchanges.ts';
 import { Handoff } from './handoff.ts';
 import { drainLogRecords } from './log-lines.ts';
+import { Refresher } from './refresher.ts';
 import { InnerQueries } from './services.ts';
 import { SlowPath } from './slow-path.ts';
 import { TcpStreams } from './tcp.ts';
@@ -27,6 +28,7 @@ export interface DataPlane {
   readonly exchanges: ExchangeTable;
   readonly handoff: Handoff;
   readonly inner: InnerQueries;
+  readonly refresher: Refresher;
   readonly slowPath: SlowPath;
   readonly streams: TcpStreams;
   /** Slot of coredns_panics_total. */
@@ -42,6 +44,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log, onPan
   const isLoaded = !('unavailable' in loaded);
   const slots = slotWriter(memory, area.at);
   // The parts call each other; what is not there yet is reached through `plane`
+  const runSlow = (handle: number): void => plane.slowPath.run(handle);
   const exchanges = new ExchangeTable({
     area,
     engine,
@@ -53,7 +56,8 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log, onPan
     area,
     exchanges,
     ...(settings.hasTestHooks ? { onTaken: (handle: number) => obeyTestHooks(exchanges, handle) } : {}),
-    runSlow: (handle) => plane.slowPath.run(handle),
+    runSlow,
+    refresh: (leaving) => plane.refresher.begin(leaving),
     onPanic: (handle, error) => plane.slowPath.panic(handle, error),
   });
   const inner = new InnerQueries({
@@ -73,6 +77,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log, onPan
     exchanges,
     handoff,
     inner,
+    refresher: new Refresher({ area, engine, exchanges, handoff, runSlow, shardCount: plan.shardCount }),
     slowPath: new SlowPath({
       area,
       exchanges,

@@ -5,7 +5,7 @@
 //                fresh entries are taken in order, ended ones are chained by EXCHANGE_NEXT and taken first, so that
 //                memory is touched only as far as queries ever waited at the same time
 
-import { RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
+import { FLAG_AD, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { parseMessage } from '../dns/message.ts';
 import { nameText } from '../dns/name.ts';
@@ -87,12 +87,17 @@ export class ExchangeTable implements Exchanges {
 
   /** Saves a query; 0 = the table is full and the query has been answered with SERVFAIL. */
   open(leaving: LeavingQuery): ExchangeHandle {
+    const handle = this.tryOpen(leaving);
+    if (handle !== 0) return handle;
+    this.refusedCount++;
+    this.#refuse(leaving);
+    return 0;
+  }
+
+  /** The same, but a full table is nothing to anybody: 0. */
+  tryOpen(leaving: LeavingQuery): ExchangeHandle {
     const handle = this.#claim(leaving);
-    if (handle === 0) {
-      this.refusedCount++;
-      this.#refuse(leaving);
-      return 0;
-    }
+    if (handle === 0) return 0;
     this.#fill(handle, leaving);
     const { generation } = leaving.path.listening;
     this.#paths[handle] = leaving.path;
@@ -104,6 +109,14 @@ export class ExchangeTable implements Exchanges {
 
   isOpen(handle: ExchangeHandle): boolean {
     return this.#paths[handle] !== undefined;
+  }
+
+  /** The query comes from no client any more: its address becomes 0.0.0.0, port 0. */
+  forgetClient(handle: ExchangeHandle): void {
+    const { octets } = this.#area;
+    const at = this.at(handle) + layout.EXCHANGE_SOCKADDR;
+    octets.fill(0, at, at + layout.SOCKADDR_STRIDE);
+    octets[at] = 2; // AF_INET
   }
 
   generation(handle: ExchangeHandle): Generation {
@@ -188,7 +201,8 @@ export class ExchangeTable implements Exchanges {
     const nameAt = words[(zoneEntry + layout.ZONE_NAME) >>> 2]!;
     const nameBytes = words[(zoneEntry + layout.ZONE_NAME_BYTES) >>> 2]!;
     return {
-      message,
+      // Beneath a cache every plugin sees AD=1, as every relay does
+      message: this.wantsAd(handle) ? { ...message, flags: message.flags | FLAG_AD } : message,
       name: question.name,
       type: question.type,
       class: question.class,
@@ -233,6 +247,8 @@ export class ExchangeTable implements Exchanges {
     const { engine } = this.#parts;
     const logCount = this.#area.word(layout.SHARD_LOG_COUNT);
     const outAt = this.#area.at + layout.LARGE_OUT;
+    const nowMs = performance.now();
+    this.#area.stamp(nowMs);
     const replyBytes = engine.finish(
       this.#area.at,
       this.at(handle),
@@ -242,7 +258,7 @@ export class ExchangeTable implements Exchanges {
       bytes,
       outAt,
       REPLY_BYTES_MAX,
-      performance.now() - this.startedAtMs(handle),
+      nowMs - this.startedAtMs(handle),
     );
     if (replyBytes >>> 0 === REPLY_UNPARSABLE) return false;
     this.#end(handle, path, outAt, replyBytes, logCount);

@@ -4,11 +4,13 @@ import { RCODE_REFUSED, RCODE_SERVFAIL, TYPE_TXT } from '../../engine-as/shared/
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeMessage } from '../dns/message.ts';
 import type { Engine } from '../engine/load.ts';
+import type { SlotWriter } from '../metrics/slots.ts';
 import { errorAnswer } from '../plugin/chain.ts';
-import type { Answer, EngineLookup, Query } from '../plugin/contract.ts';
+import type { Answer, CacheEntryRef, CacheFound, EngineLookup, Outcome, Query } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
-import type { ExchangeTable } from './exchanges.ts';
-import { toAnswer } from './services.ts';
+import type { ExchangeTable, LeavingQuery } from './exchanges.ts';
+import { entryRef, type Refresher } from './refresher.ts';
+import { addressingOf, toAnswer } from './services.ts';
 import { composeAnswer } from './slow-path.ts';
 
 // What runRecords() returns (engine-as/answer/records.ts)
@@ -20,13 +22,18 @@ const SILENT = 8;
 /** A question and its reply must fit in the room of one message of a stream. */
 const ROOM_BYTES = layout.LARGE_OUT - layout.LARGE_IN;
 
+// What runCacheGet() returns (engine-as/main.ts)
+const HIT_VERIFY = 2;
+
 export interface LookupParts {
   readonly area: ShardArea;
   readonly engine: Pick<Engine, 'runRecords' | 'runCacheGet' | 'runCachePut' | 'runArrange' | 'ownerFind'>;
   readonly exchanges: ExchangeTable;
+  readonly refresher: Refresher;
+  readonly slots: SlotWriter;
 }
 
-/** Where a step of a plugin stands. */
+/** A step of the program that a query came in under. */
 interface Place {
   readonly zone: number;
   readonly step: number;
@@ -76,14 +83,21 @@ export class StepLookup implements EngineLookup {
     return owner === 0 ? undefined : textsOf(area, owner);
   }
 
-  cacheGet(query: Query): Answer | undefined {
+  cacheGet(query: Query): CacheFound {
     const place = this.#place(query, layout.STEP_CACHE);
-    if (place === undefined) return undefined;
-    const { area, engine } = this.#parts;
+    if (place === undefined) return { kind: 'miss' };
+    const { area, engine, refresher } = this.#parts;
     const { zone, step, sockaddrAt } = place;
+    area.stamp(performance.now());
     const bytes = this.#write(query);
-    const isHit = engine.runCacheGet(area.at, zone, step, area.at + layout.LARGE_IN, bytes, sockaddrAt, this.#outAt());
-    return isHit === 1 ? this.#answer() : undefined;
+    const found = engine.runCacheGet(area.at, zone, step, area.at + layout.LARGE_IN, bytes, sockaddrAt, this.#outAt());
+    if (found === 0) return { kind: 'miss' };
+    const answer = this.#answer();
+    const isRefresh = area.word(layout.SHARD_HANDOFF_COUNT) !== 0;
+    const entry = entryRef(area, area.at + layout.HANDOFFS);
+    if (found === HIT_VERIFY) return { kind: 'verify', stale: answer, entry };
+    if (isRefresh) refresher.begin(this.#leaving(query, place, entry));
+    return { kind: 'hit', answer };
   }
 
   cachePut(query: Query, answer: Answer): Answer {
@@ -91,6 +105,7 @@ export class StepLookup implements EngineLookup {
     if (place === undefined) return answer;
     const { area, engine } = this.#parts;
     const { zone, step, sockaddrAt } = place;
+    area.stamp(performance.now());
     const bytes = this.#write(query);
     const reply = composeAnswer(query, answer);
     const replyAt = area.at + layout.LARGE_IN + ((bytes + 7) & ~7);
@@ -118,6 +133,35 @@ export class StepLookup implements EngineLookup {
     if (isDone !== 1) return answer;
     const arranged = this.#answer();
     return { ...answer, answer: arranged.answer, authority: arranged.authority, additional: arranged.additional };
+  }
+
+  cacheVerify(query: Query, entry: CacheEntryRef, outcome: Outcome): Answer | undefined {
+    const place = this.#place(query, layout.STEP_CACHE);
+    if (place === undefined) return undefined;
+    const { refresher } = this.#parts;
+    const isAnswer = outcome.kind === 'answer' && outcome.error === undefined;
+    const message = composeMessage(query.message);
+    const asking = { zone: place.zone, step: place.step + 1, message, entry };
+    const seen = refresher.finish(asking, isAnswer ? composeAnswer(query, outcome) : undefined);
+    return seen === undefined ? undefined : toAnswer(seen, this.#plugin);
+  }
+
+  async cacheAsk(query: Query, entry: CacheEntryRef): Promise<Answer | undefined> {
+    const place = this.#place(query, layout.STEP_CACHE);
+    if (place === undefined) return undefined;
+    const seen = await this.#parts.refresher.verify(this.#leaving(query, place, entry));
+    return seen === undefined ? undefined : toAnswer(seen, this.#plugin);
+  }
+
+  cacheServedStale(query: Query): void {
+    const place = this.#place(query, layout.STEP_CACHE);
+    if (place === undefined) return;
+    const { area, slots } = this.#parts;
+    const word = (at: number): number => area.words[at >>> 2]!;
+    const step = word(place.zone + layout.ZONE_BLOCK) + layout.BLOCK_STEPS + place.step * layout.STEP_STRIDE;
+    const first = word(step + layout.CACHE_STEP_SLOTS);
+    const server = word(place.zone + layout.ZONE_SERVER);
+    if (first !== 0) slots.add(word(first + server * 4) + layout.CACHE_SERVED_STALE, 1);
   }
 
   /** Result of the plugin's step of this kind; FALL where it has none. */
@@ -158,6 +202,32 @@ export class StepLookup implements EngineLookup {
     const octets = composeMessage(query.message);
     this.#parts.area.octets.set(octets, this.#parts.area.at + layout.LARGE_IN);
     return octets.length;
+  }
+
+  /** The query as it leaves to be asked again, with the handoff record that belongs to it. */
+  #leaving(query: Query, { zone }: Place, entry: CacheEntryRef): LeavingQuery {
+    const { area, exchanges } = this.#parts;
+    const bytes = this.#write(query);
+    const handoffAt = area.at + layout.HANDOFFS;
+    const set = (offset: number, value: number): void => {
+      area.words[(handoffAt + offset) >>> 2] = value;
+    };
+    set(layout.HANDOFF_ZONE, zone);
+    set(layout.HANDOFF_STEP, entry.below);
+    set(layout.HANDOFF_HASH, entry.hash);
+    set(layout.HANDOFF_FLAGS, layout.HANDOFF_WANTS_AD);
+    set(layout.HANDOFF_ENTRY, entry.block);
+    set(layout.HANDOFF_SEQ, entry.seq);
+    set(layout.HANDOFF_LAST_MS, entry.lastMs);
+    set(layout.HANDOFF_REFRESH, entry.bits);
+    return {
+      path: exchanges.path(query.handle),
+      messageAt: area.at + layout.LARGE_IN,
+      bytes,
+      ...addressingOf(area, exchanges, query.handle),
+      startedMs: performance.now(),
+      handoffAt,
+    };
   }
 
   #answer(): Answer {

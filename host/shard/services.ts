@@ -83,7 +83,7 @@ export class InnerQueries {
         path,
         messageAt,
         bytes: octets.length,
-        ...this.#addressing(query.handle),
+        ...addressingOf(area, exchanges, query.handle),
         startedMs: performance.now(),
         handoffAt,
       });
@@ -99,11 +99,11 @@ export class InnerQueries {
   }
 
   #ask(origin: Query, message: Message, path: InnerPath): void {
-    const { area, engine, handoff } = this.#parts;
+    const { area, engine, exchanges, handoff } = this.#parts;
     const octets = composeMessage(message);
     const messageAt = area.at + layout.LARGE_IN;
     const outAt = area.at + layout.LARGE_OUT;
-    const addressing = this.#addressing(origin.handle);
+    const addressing = addressingOf(area, exchanges, origin.handle);
     const startedMs = performance.now();
     area.octets.set(octets, messageAt);
     area.stamp(startedMs);
@@ -130,21 +130,25 @@ export class InnerQueries {
     }
     const bytes = outcome === OUTCOME_ANSWER ? area.word(layout.SHARD_REPLY_BYTES) : 0;
     path.reply(0, 0, outAt, bytes);
+    if (area.word(layout.SHARD_HANDOFF_COUNT) !== 0) {
+      const handoffAt = area.at + layout.HANDOFFS;
+      handoff.take({ path, messageAt, bytes: octets.length, ...addressing, startedMs, handoffAt });
+    }
     const elapsedMs = performance.now() - startedMs;
     engine.settle(area.at, elapsedMs);
     this.#parts.onRecords(path, elapsedMs);
   }
+}
 
-  #addressing(handle: ExchangeHandle) {
-    const { area, exchanges } = this.#parts;
-    const at = exchanges.at(handle);
-    return {
-      sockaddrAt: at + layout.EXCHANGE_SOCKADDR,
-      sockaddrBytes: area.words[(at + layout.EXCHANGE_NAMELEN) >>> 2]!,
-      controlAt: at + layout.EXCHANGE_CONTROL,
-      controlBytes: area.words[(at + layout.EXCHANGE_CONTROLLEN) >>> 2]!,
-    };
-  }
+/** Where the query of an exchange came from, as another exchange takes it over. */
+export function addressingOf(area: ShardArea, exchanges: ExchangeTable, handle: ExchangeHandle) {
+  const at = exchanges.at(handle);
+  return {
+    sockaddrAt: at + layout.EXCHANGE_SOCKADDR,
+    sockaddrBytes: area.words[(at + layout.EXCHANGE_NAMELEN) >>> 2]!,
+    controlAt: at + layout.EXCHANGE_CONTROL,
+    controlBytes: area.words[(at + layout.EXCHANGE_CONTROLLEN) >>> 2]!,
+  };
 }
 
 /** Leads to a promise instead of a socket. */

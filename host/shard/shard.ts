@@ -150,7 +150,7 @@ class Shard {
   }
 
   #services(generation: number, block: ServerBlock, plugin: string, link: number): ShardServices {
-    const { area, engine, exchanges, inner, log, slots } = this.#plane;
+    const { area, engine, exchanges, inner, log, refresher, slots } = this.#plane;
     const { memory, shard, plan } = this.#task;
     return {
       shard,
@@ -159,7 +159,7 @@ class Shard {
       slots,
       exchanges,
       upstreams: this.#upstreams,
-      lookup: new StepLookup({ area, engine, exchanges }, plugin, link),
+      lookup: new StepLookup({ area, engine, exchanges, refresher, slots }, plugin, link),
       resolve: (origin, name, type) => inner.resolve(origin, name, type),
       notifyControl: (message) => this.#say({ kind: 'notice', shard, generation, block: block.index, plugin, message }),
       isEchoed: (code) => isEchoed(memory, code),

@@ -173,7 +173,7 @@ export class TcpConnection implements ReplyPath, Deadlined {
   }
 
   #serve(source: Buffer, at: number, bytes: number, startedMs: number): void {
-    const { area, engine, handoff, streams } = this.#parts;
+    const { area, engine, streams } = this.#parts;
     streams.idle.set(this, startedMs);
     // CoreDNS ignores frames too short for a header and keeps the connection
     if (bytes < HEADER_BYTES) return;
@@ -189,24 +189,31 @@ export class TcpConnection implements ReplyPath, Deadlined {
       if (area.word(layout.SHARD_LOG_COUNT) >= LOG_RECORDS_WAITING_MAX) {
         drainLogRecords(area, this.listening.generation, this, performance.now() - startedMs);
       }
+      if (area.word(layout.SHARD_HANDOFF_COUNT) !== 0) this.#handOff(bytes, startedMs);
     } else if (outcome === OUTCOME_RELAY || outcome === OUTCOME_SLOW) {
       this.#state = 'waiting';
       clearDeadline(this);
-      // What runs from here may answer other connections through the same buffers
-      this.#flush();
-      handoff.take({
-        path: this,
-        messageAt,
-        bytes,
-        sockaddrAt,
-        sockaddrBytes: this.#sockaddr.length,
-        controlAt: 0,
-        controlBytes: 0,
-        startedMs,
-        handoffAt: area.at + layout.HANDOFFS,
-      });
+      this.#handOff(bytes, startedMs);
       if (this.#state !== 'waiting') streams.idle.set(this, startedMs);
     }
+  }
+
+  /** Passes on what handoff record 0 says of the message in LARGE_IN. */
+  #handOff(bytes: number, startedMs: number): void {
+    const { area, handoff } = this.#parts;
+    // What runs from here may answer other connections through the same buffers
+    this.#flush();
+    handoff.take({
+      path: this,
+      messageAt: area.at + layout.LARGE_IN,
+      bytes,
+      sockaddrAt: area.at + SOCKADDR_AT,
+      sockaddrBytes: this.#sockaddr.length,
+      controlAt: 0,
+      controlBytes: 0,
+      startedMs,
+      handoffAt: area.at + layout.HANDOFFS,
+    });
   }
 
   /** Reads on after a reply or a stall: first what was held back, then the socket. */

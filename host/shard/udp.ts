@@ -169,7 +169,7 @@ export class UdpLoop implements ReplyPath {
     const elapsedMs = performance.now() - leaving.startedMs;
     engine.settle(area.at, elapsedMs);
     drainLogRecords(area, this.listening.generation, this, elapsedMs);
-    return false;
+    return outcome === OUTCOME_ANSWER && area.word(layout.SHARD_HANDOFF_COUNT) !== 0;
   }
 }
 

@@ -214,19 +214,21 @@ describe('reload', { concurrency: 5 }, () => {
     await isWhole(ports);
   });
 
-  test('an identical cache goes on with what it holds', async (t) => {
+  test('a cache begins empty with each configuration', async (t) => {
     const upstream = await Upstream.start();
     t.after(() => upstream.stop());
     const dns = await freePort();
     const text = `.:${dns} {\n cache 30\n forward . 127.0.0.1:${upstream.port}\n}\n`;
     const started = await serve(t, text);
-    assert.equal(await ask(dns, 'www.example.org'), 'NOERROR 192.0.2.1');
+    const askTwice = async () => {
+      for (let i = 0; i < 2; i++) assert.equal(await ask(dns, 'www.example.org'), 'NOERROR 192.0.2.1');
+      return upstream.takeSeen(new Set(['www.example.org.'])).length;
+    };
+    assert.equal(await askTwice(), 1);
     await started.reload(text);
-    assert.equal(await ask(dns, 'www.example.org'), 'NOERROR 192.0.2.1');
-    assert.equal(upstream.takeSeen(new Set(['www.example.org.'])).length, 1);
+    assert.equal(await askTwice(), 1);
     await started.reload(text.replace('cache 30', 'cache 31'));
-    assert.equal(await ask(dns, 'www.example.org'), 'NOERROR 192.0.2.1');
-    assert.equal(upstream.takeSeen(new Set(['www.example.org.'])).length, 1);
+    assert.equal(await askTwice(), 1);
   });
 
   test('readiness and answers stay while the next configuration waits for its API server', async (t) => {

@@ -3,8 +3,10 @@
 
 import { FLAG_AD } from '../../../engine-as/shared/codes.ts';
 import { longestZone } from '../../dns/name.ts';
+import type { CacheLabels } from '../../metrics/registry.ts';
 import type {
   BlockProgram,
+  CacheHandle,
   Control,
   ControlServices,
   Directive,
@@ -18,6 +20,8 @@ import type {
 import { type CacheConfig, parseCache } from './parse.ts';
 
 const ENTRIES = 'coredns_cache_entries';
+/** Longer timers fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 const ENTRIES_HELP = 'The number of elements in the cache.';
 
 interface CacheControl extends Control {
@@ -36,33 +40,50 @@ export const cache: Directive<CacheConfig, CacheControl> = {
 };
 
 function createControl(config: CacheConfig, block: ServerBlock, services: ControlServices): CacheControl {
-  const key = JSON.stringify(['cache', block.keys, config]);
-  const handle = services.createCache(key, { success: config.success.entries, denial: config.denial.entries });
+  const handle = services.createCache({ success: config.success.entries, denial: config.denial.entries });
   const zones = config.zones.join(',');
   const servers = [...new Set(block.keys.map((key) => key.server))];
-  const entries = entriesReader(() => handle.entries());
-  const removals = servers.flatMap((server) => [
-    services.metrics.gauge(ENTRIES, ENTRIES_HELP, { server, type: 'success', zones, view: '' }, () => entries(0)),
-    services.metrics.gauge(ENTRIES, ENTRIES_HELP, { server, type: 'denial', zones, view: '' }, () => entries(1)),
-  ]);
+  const removals = servers.map((server) => showEntries({ server, zones, view: '' }, handle, services));
   return {
     address: handle.address,
     slots: servers.map((server) => services.metrics.cacheSlots({ server, zones, view: '' })),
     async stop() {
-      for (const remove of removals) remove();
+      for (const remove of removals) await remove();
       handle.release();
     },
   };
 }
 
-/** Both series appear together, with the first stored reply of either kind. */
-function entriesReader(read: () => readonly [number, number]): (index: 0 | 1) => number | undefined {
-  let hasStored = false;
-  return (index) => {
-    const counts = read();
-    hasStored ||= counts[0] + counts[1] > 0;
-    return hasStored ? counts[index] : undefined;
+/** What the gauges show: two numbers of entries, in the order of KINDS. */
+interface Shown {
+  counts: readonly [number, number] | undefined;
+  stop(): Promise<void>;
+}
+
+const KINDS = ['success', 'denial'] as const;
+
+/**
+ * Both series appear together, with the first stored reply of either kind. A reload begins with an empty cache, but
+ * until it stores something the series stay as they are.
+ */
+function showEntries(labels: CacheLabels, handle: CacheHandle, services: ControlServices): () => Promise<void> {
+  const make = (): Shown => ({ counts: undefined, async stop() {} });
+  const shown = services.shared(JSON.stringify([ENTRIES, labels]), make);
+  const removals = KINDS.map((type, kind) =>
+    services.metrics.gauge(ENTRIES, ENTRIES_HELP, { ...labels, type }, () => {
+      const counts = handle.entries();
+      if (counts[0] + counts[1] > 0 || shown.value.counts === undefined) shown.value.counts = countsOrNone(counts);
+      return shown.value.counts?.[kind];
+    }),
+  );
+  return async () => {
+    for (const remove of removals) remove();
+    await shown.release();
   };
+}
+
+function countsOrNone(counts: readonly [number, number]): readonly [number, number] | undefined {
+  return counts[0] + counts[1] > 0 ? counts : undefined;
 }
 
 function compile(config: CacheConfig, program: BlockProgram, control: CacheControl | undefined): void {
@@ -75,9 +96,12 @@ function compile(config: CacheConfig, program: BlockProgram, control: CacheContr
     zones: config.zones,
     successTtl: [config.success.minSeconds, config.success.maxSeconds],
     denialTtl: [config.denial.minSeconds, config.denial.maxSeconds],
-    servfailSeconds: config.servfailSeconds,
+    servfailMs: config.servfailMs,
     disableSuccess: config.disableSuccess,
     disableDenial: config.disableDenial,
+    keepTtl: config.keepTtl,
+    prefetch: config.prefetch,
+    stale: config.stale,
     slots: control.slots,
   });
 }
@@ -87,14 +111,30 @@ function createPlugin(config: CacheConfig, { lookup }: ShardServices): Plugin {
     name: 'cache',
     async answer(query: Query, next: Next): Promise<Outcome> {
       if (longestZone(config.zones, query.name) === undefined) return next(query);
-      const hit = lookup.cacheGet(query);
-      if (hit !== undefined) return hit;
+      const found = lookup.cacheGet(query);
+      if (found.kind === 'hit') return found.answer;
+      if (found.kind === 'verify') {
+        const verified =
+          config.verifyTimeoutMs === 0
+            ? lookup.cacheVerify(query, found.entry, await next(withAd(query)))
+            : await within(config.verifyTimeoutMs, lookup.cacheAsk(query, found.entry));
+        if (verified === undefined) lookup.cacheServedStale(query);
+        return verified ?? found.stale;
+      }
       const outcome = await next(withAd(query));
       // Nothing was written for a server-made error, so there is nothing to keep.
       if (outcome.kind !== 'answer' || outcome.error !== undefined) return outcome;
       return lookup.cachePut(query, outcome);
     },
   };
+}
+
+/** What the promise brings, undefined if that takes longer. */
+function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(undefined), Math.min(ms, TIMER_MS_MAX));
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** AD asks the backends to say whether they validated (RFC 6840 §5.7), whatever the client asked. */

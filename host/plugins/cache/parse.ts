@@ -2,17 +2,32 @@
 
 import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
 import { NameError, normalName } from '../../dns/name.ts';
+import type { CacheStale } from '../../plugin/contract.ts';
+import {
+  NO_STALE,
+  type PrefetchConfig,
+  parsePolicy,
+  parsePrefetch,
+  parseServeStale,
+  type StaleConfig,
+} from './refresh.ts';
 
 /** Plain data: it crosses to every shard. */
 export type CacheConfig = {
   readonly zones: readonly string[];
   readonly success: StoreConfig;
   readonly denial: StoreConfig;
-  /** How long SERVFAIL and NOTIMP are kept, 0..300; 0 = not at all. */
-  readonly servfailSeconds: number;
+  /** How long SERVFAIL and NOTIMP are kept, 0 to five minutes; 0 = not at all. */
+  readonly servfailMs: number;
   /** Zones whose names are not stored as success or denial. */
   readonly disableSuccess: readonly string[];
   readonly disableDenial: readonly string[];
+  /** Hits show the TTL that was stored. */
+  readonly keepTtl: boolean;
+  readonly prefetch: PrefetchConfig;
+  readonly stale: CacheStale;
+  /** How long an expired answer waits for a better one (serve_stale verify); 0 = as long as it takes. */
+  readonly verifyTimeoutMs: number;
 };
 
 export type StoreConfig = {
@@ -27,11 +42,9 @@ const DEFAULT_MIN_SECONDS = 5;
 const DEFAULT_SUCCESS_SECONDS = 3600;
 const DEFAULT_DENIAL_SECONDS = 1800;
 /** RFC 2308 §7.1: a server failure must not be cached for longer. */
-const SERVFAIL_SECONDS_MAX = 300;
-/** RFC 2181 §8 */
-const TTL_MAX = 2 ** 31 - 1;
-/** Far beyond any memory, and still exact in 32 bits. */
-const CAPACITY_MAX = 2 ** 31 - 1;
+const SERVFAIL_MS_MAX = 300_000;
+/** Larger TTLs (RFC 2181 §8), capacities, numbers of hits and times mean no more than this. */
+const NUMBER_MAX = 2 ** 31 - 1;
 
 export function parseCache(reader: DirectiveReader): CacheConfig {
   const line = reader.once();
@@ -42,13 +55,14 @@ export function parseCache(reader: DirectiveReader): CacheConfig {
     zones: reader.zones(ttlToken === undefined ? line.args : line.args.slice(1)),
     success: store(DEFAULT_CAPACITY, ttl ?? DEFAULT_SUCCESS_SECONDS),
     denial: store(DEFAULT_CAPACITY, ttl ?? DEFAULT_DENIAL_SECONDS),
-    servfailSeconds: DEFAULT_MIN_SECONDS,
+    servfailMs: DEFAULT_MIN_SECONDS * 1000,
     disableSuccess: [] as readonly string[],
     disableDenial: [] as readonly string[],
+    keepTtl: false,
+    prefetch: { amount: 0, windowMs: 60_000, percent: 10 } as PrefetchConfig,
   };
-  const later = (property: Line): never => {
-    throw reader.notSupported(property.word);
-  };
+  let stale: StaleConfig | undefined;
+  let policy: Token | undefined;
   reader.properties(line, {
     success: (property) => {
       config.success = parseStore(reader, property, config.success);
@@ -57,19 +71,33 @@ export function parseCache(reader: DirectiveReader): CacheConfig {
       config.denial = parseStore(reader, property, config.denial);
     },
     servfail: (property) => {
-      config.servfailSeconds = parseServfail(reader, property);
+      config.servfailMs = parseServfail(reader, property);
     },
     disable: (property) => {
       const { kind, zones } = parseDisable(reader, property);
       if (kind === 'success') config.disableSuccess = zones;
       else config.disableDenial = zones;
     },
-    prefetch: later,
-    serve_stale: later,
-    serve_stale_policy: later,
-    keepttl: later,
+    prefetch: (property) => {
+      config.prefetch = parsePrefetch(reader, property, config.prefetch);
+    },
+    serve_stale: (property) => {
+      stale = parseServeStale(reader, property);
+    },
+    serve_stale_policy: (property) => {
+      if (policy !== undefined) throw reader.error(property.word, 'serve_stale_policy can only be specified once');
+      policy = parsePolicy(reader, property);
+    },
+    keepttl: (property) => {
+      reader.arguments(property, 0, 0);
+      reader.noProperties(property);
+      config.keepTtl = true;
+    },
   });
-  return config;
+  if (policy !== undefined && stale === undefined)
+    throw reader.error(policy, 'serve_stale_policy requires serve_stale');
+  const { verifyTimeoutMs, ...served } = stale ?? NO_STALE;
+  return { ...config, stale: { ...served, prefersPositive: policy !== undefined }, verifyTimeoutMs };
 }
 
 /** CoreDNS spreads the capacity over 256 shards of equal size with at least 4 entries each: 10000 gives 9984. */
@@ -85,11 +113,8 @@ function store(capacity: number, maxSeconds: number): StoreConfig {
 function parseStore(reader: DirectiveReader, property: Line, before: StoreConfig): StoreConfig {
   const [capacityToken, ttlToken, minToken] = reader.arguments(property, 1, 3);
   reader.noProperties(property);
-  const capacity = reader.integer(capacityToken!);
-  if (capacity > CAPACITY_MAX)
-    throw reader.error(capacityToken!, `cache capacity can not exceed ${CAPACITY_MAX}: ${capacity}`);
   return {
-    entries: entriesOf(capacity),
+    entries: entriesOf(Math.min(reader.integer(capacityToken!), NUMBER_MAX)),
     maxSeconds: ttlToken === undefined ? before.maxSeconds : maxSeconds(reader, ttlToken),
     minSeconds: minToken === undefined ? before.minSeconds : minSeconds(reader, minToken),
   };
@@ -98,27 +123,25 @@ function parseStore(reader: DirectiveReader, property: Line, before: StoreConfig
 function maxSeconds(reader: DirectiveReader, token: Token): number {
   const seconds = reader.integer(token);
   if (seconds <= 0) throw reader.error(token, `cache TTL can not be zero or negative: ${seconds}`);
-  if (seconds > TTL_MAX) throw reader.error(token, `cache TTL can not exceed ${TTL_MAX}: ${seconds}`);
-  return seconds;
+  return Math.min(seconds, NUMBER_MAX);
 }
 
 function minSeconds(reader: DirectiveReader, token: Token): number {
   const seconds = reader.integer(token);
   if (seconds < 0) throw reader.error(token, `cache min TTL can not be negative: ${seconds}`);
-  if (seconds > TTL_MAX) throw reader.error(token, `cache min TTL can not exceed ${TTL_MAX}: ${seconds}`);
-  return seconds;
+  return Math.min(seconds, NUMBER_MAX);
 }
 
-/** `servfail DURATION`; TTLs are whole seconds, so what is left of the last one counts for nothing. */
+/** `servfail DURATION` */
 function parseServfail(reader: DirectiveReader, property: Line): number {
   const token = reader.argument(property);
   reader.noProperties(property);
   const ms = reader.durationMs(token);
   if (ms < 0) throw reader.error(token, `invalid negative ttl for servfail: '${token.text}'`);
-  if (ms > SERVFAIL_SECONDS_MAX * 1000) {
+  if (ms > SERVFAIL_MS_MAX) {
     throw reader.error(token, `caching SERVFAIL responses over 5 minutes is not permitted: '${token.text}'`);
   }
-  return Math.floor(ms / 1000);
+  return ms;
 }
 
 /** `disable success|denial [ZONES...]`; without zones everything. A later one of the same kind replaces it. */

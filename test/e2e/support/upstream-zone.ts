@@ -73,6 +73,12 @@ const SCRIPTS: Readonly<Record<string, (type: number) => Script>> = {
   slow: () => ({ ...only(a('192.0.2.10')), delayMs: 300 }),
   ttl0: () => only(a('192.0.2.7', 0)),
   ttl1: () => only(a('192.0.2.7', 1)),
+  ttl2: () => only(a('192.0.2.8', 2)),
+  nx1: () => ({ rcode: 3, authority: [soa(1)] }),
+  nodata1: () => ({ authority: [soa(1)] }),
+  empty1: () => ({ additional: [a('192.0.2.77', 1, 'other.example.org.')] }),
+  half1: () => ({ answer: [cname('elsewhere.example.net.', 1)] }),
+  late: () => ({ ...only(a('192.0.2.10')), delayMs: 1500 }),
   mix: () => ({
     answer: [a('192.0.2.9', 25)],
     authority: [ns('ns1.example.org.', 600, 'example.org.')],
@@ -135,14 +141,20 @@ function address(type: number): Script {
   return type === TYPES['AAAA'] ? only(aaaa('2001:db8::1')) : { authority: [soa()] };
 }
 
-/** `echo` names answer a TXT with the text of what the upstream saw. */
-export function scriptOf(qname: string, type: number, seen: string): Script {
+/**
+ * `echo` names answer a TXT with the text of what the upstream saw. A name `a.b.c.then...` behaves as `a` when it is
+ * asked for the first time, then as `b`, and from the third time on as `c`; there may be any number of them.
+ * @param count how often it was asked before.
+ */
+export function scriptOf(qname: string, type: number, seen: string, count = 0): Script {
   const name = lowerCase(qname);
   if (name === 'example.org.') return apex(type);
   if (!name.endsWith('.example.org.')) {
     return name.endsWith('.drop.test.') ? { fault: 'silence' } : { rcode: 3, authority: [soa()] };
   }
-  const label = Buffer.from(parseLabels(name)[0]!).toString('latin1').split('-')[0]!;
+  const labels = parseLabels(name).map((label) => Buffer.from(label).toString('latin1'));
+  const turns = Math.max(1, labels.indexOf('then'));
+  const label = labels[Math.min(count, turns - 1)]!.split('-')[0]!;
   if (label === 'echo') return only(txt(seen.slice(0, 255)));
   return Object.hasOwn(SCRIPTS, label) ? SCRIPTS[label]!(type) : { rcode: 3, authority: [soa()] };
 }

@@ -24,6 +24,8 @@ export class Upstream {
   private readonly udp: Socket;
   private readonly tcp: Server;
   private readonly streams = new Set<Stream>();
+  /** How often each name was asked for with each type. */
+  private readonly counts = new Map<string, number>();
 
   private constructor(port: number, udp: Socket, tcp: Server) {
     this.port = port;
@@ -91,7 +93,10 @@ export class Upstream {
     if (question === undefined) return;
     const text = describe(query, proto);
     this.seen.push({ name: lowerCase(question.name), text });
-    const script = scriptOf(question.name, question.type, text);
+    const key = `${lowerCase(question.name)} ${question.type} ${text.includes(' do')}`;
+    const count = this.counts.get(key) ?? 0;
+    this.counts.set(key, count + 1);
+    const script = scriptOf(question.name, question.type, text, count);
     const reply = composeReply(query, script, proto);
     if (reply === undefined) return;
     if (script.delayMs === undefined) send(reply);

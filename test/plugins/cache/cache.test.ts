@@ -10,6 +10,7 @@ import type {
   Plugin,
   ServerBlock,
   ShardServices,
+  Stoppable,
 } from '../../../host/plugin/contract.ts';
 import { cache } from '../../../host/plugins/cache/cache.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
@@ -32,7 +33,8 @@ function blockOf(...servers: readonly string[]): ServerBlock {
 function controlWorld(slotOf: (server: string) => number) {
   const warnings: string[] = [];
   const gauges = new Map<string, () => number | undefined>();
-  const caches: { key: string; success: number; denial: number; entries: [number, number]; isReleased: boolean }[] = [];
+  const caches: { success: number; denial: number; entries: [number, number]; isReleased: boolean }[] = [];
+  const things = new Map<string, Stoppable>();
   const log = { warning: (text: string) => warnings.push(text), withPrefix: () => log };
   const services = {
     log,
@@ -45,8 +47,13 @@ function controlWorld(slotOf: (server: string) => number) {
         return () => gauges.delete(key);
       },
     },
-    createCache(key: string, entries: { success: number; denial: number }): CacheHandle {
-      const made = { key, ...entries, entries: [0, 0] as [number, number], isReleased: false };
+    shared(key: string, make: () => Stoppable) {
+      const value = things.get(key) ?? make();
+      things.set(key, value);
+      return { value, release: async () => {} };
+    },
+    createCache(entries: { success: number; denial: number }): CacheHandle {
+      const made = { ...entries, entries: [0, 0] as [number, number], isReleased: false };
       caches.push(made);
       return {
         address: 4096,
@@ -70,7 +77,9 @@ function stepOf(config: ReturnType<typeof parse>, control: Parameters<NonNullabl
 
 test('control makes the cache and its metrics, compile describes it to the engine', async () => {
   const world = controlWorld((server) => (server === 'dns://:53' ? 16 : 16 + CACHE_SLOTS));
-  const config = parse(' cache 30 example.org {\n denial 2000 60 1\n servfail 10s\n disable success a.example.org\n }');
+  const lines = ['denial 2000 60 1', 'servfail 10s', 'disable success a.example.org', 'keepttl', 'prefetch 2 1m 20%'];
+  const stale = ['serve_stale 1m verify', 'serve_stale_policy prefer_positive'];
+  const config = parse(` cache 30 example.org {\n${[...lines, ...stale].join('\n')}\n }`);
   const control = cache.control!(config, blockOf('dns://:53', 'dns://:54', 'dns://:53'), world.services);
   assert.deepEqual(stepOf(config, control), [
     {
@@ -78,9 +87,12 @@ test('control makes the cache and its metrics, compile describes it to the engin
       zones: ['example.org.'],
       successTtl: [5, 30],
       denialTtl: [1, 60],
-      servfailSeconds: 10,
+      servfailMs: 10_000,
       disableSuccess: ['a.example.org.'],
       disableDenial: [],
+      keepTtl: true,
+      prefetch: { amount: 2, windowMs: 60_000, percent: 20 },
+      stale: { seconds: 60, verifies: true, ttlSeconds: 0, recheckMs: 0, prefersPositive: true },
       slots: [16, 16 + CACHE_SLOTS],
     },
   ]);
@@ -95,23 +107,25 @@ test('control makes the cache and its metrics, compile describes it to the engin
   world.caches[0]!.entries = [0, 3];
   assert.deepEqual(shown(), [0, 3, 0, 3]);
   world.caches[0]!.entries = [0, 0];
-  assert.deepEqual(shown(), [0, 0, 0, 0], 'once there, the series stay');
+  assert.deepEqual(shown(), [0, 3, 0, 3], 'once there, the series stay');
   await control.stop!();
   assert.equal(world.gauges.size, 0);
   assert.equal(world.caches[0]?.isReleased, true);
   assert.deepEqual(world.warnings, []);
 });
 
-test('blocks that differ in address or configuration have different caches', () => {
+test('a reload begins with an empty cache, and its gauges stay until something is stored', async () => {
   const world = controlWorld(() => 0);
-  const make = (body: string, server: string) => cache.control!(parse(body), blockOf(server), world.services);
-  make(' cache 30', 'dns://:53');
-  make(' cache 30', 'dns://:53');
-  make(' cache 31', 'dns://:53');
-  make(' cache 30', 'dns://:54');
-  const keys = world.caches.map(({ key }) => key);
-  assert.equal(keys[0], keys[1]);
-  assert.equal(new Set(keys).size, 3);
+  const before = cache.control!(parse(' cache 30'), blockOf('dns://:53'), world.services);
+  world.caches[0]!.entries = [4, 1];
+  const shown = () => [...world.gauges.values()].map((read) => read());
+  assert.deepEqual(shown(), [4, 1]);
+  await before.stop!();
+  cache.control!(parse(' cache 30'), blockOf('dns://:53'), world.services);
+  assert.equal(world.caches.length, 2);
+  assert.deepEqual(shown(), [4, 1]);
+  world.caches[1]!.entries = [0, 1];
+  assert.deepEqual(shown(), [0, 1]);
 });
 
 test('each server label has its own counters, wherever they lie', () => {
@@ -132,7 +146,7 @@ test('without its control half the cache is a slow step', () => {
 function pluginWith(body: string, hit?: ReturnType<typeof answerOf>): { plugin: Plugin; puts: string[] } {
   const puts: string[] = [];
   const lookup = {
-    cacheGet: () => hit,
+    cacheGet: () => (hit === undefined ? { kind: 'miss' } : { kind: 'hit', answer: hit }),
     cachePut(query: { name: string; message: { flags: number } }, answer: ReturnType<typeof answerOf>) {
       puts.push(`${query.name} ${query.message.flags & FLAG_AD}`);
       return { ...answer, from: 'stored' };
@@ -176,5 +190,53 @@ test('slow face: server-made errors and dropped queries are not stored', async (
     const { plugin, puts } = pluginWith(' cache');
     assert.equal(await plugin.answer!(queryFor('www.'), chainEnd(end).next), end);
     assert.deepEqual(puts, []);
+  }
+});
+
+/** A shard whose engine holds an expired answer that has to be verified. */
+function verifying(body: string, verified: ReturnType<typeof answerOf> | undefined, isLate = false) {
+  const calls: string[] = [];
+  const entry = { block: 1, seq: 2, lastMs: 3, bits: 4, below: 5, hash: 6 };
+  const lookup = {
+    cacheGet: () => ({ kind: 'verify', stale: answerOf({ from: 'stale' }), entry }),
+    cacheVerify(query: { message: { flags: number } }, given: unknown, outcome: { from: string }) {
+      assert.equal(given, entry);
+      calls.push(`verify ${query.message.flags & FLAG_AD} ${outcome.from}`);
+      return verified;
+    },
+    async cacheAsk(_query: unknown, given: unknown) {
+      assert.equal(given, entry);
+      calls.push('ask');
+      if (isLate) await new Promise(() => {});
+      return verified;
+    },
+    cacheServedStale: () => calls.push('stale'),
+  } as unknown as ShardServices['lookup'];
+  const services = { lookup } as ShardServices;
+  return { plugin: cache.create!(parse(body), blockOf('dns://:53'), services, undefined), calls };
+}
+
+const VERIFY = ' cache {\n serve_stale 1h verify\n }';
+const VERIFY_IN_TIME = ' cache {\n serve_stale 1h verify 20ms\n }';
+
+test('slow face: verify without a time limit asks the next plugin and gives the outcome to the cache', async () => {
+  for (const verified of [answerOf({ from: 'new' }), undefined]) {
+    const { plugin, calls } = verifying(VERIFY, verified);
+    const { next, asked } = chainEnd(answerOf({ from: 'below' }));
+    const outcome = await plugin.answer!(queryFor('www.'), next);
+    assert.equal(outcome.kind === 'answer' && outcome.from, verified === undefined ? 'stale' : 'new');
+    assert.equal(asked[0]?.message.flags, FLAG_RD | FLAG_AD);
+    assert.deepEqual(calls, ['verify 0 below', ...(verified === undefined ? ['stale'] : [])]);
+  }
+});
+
+test('slow face: verify with a time limit asks beside the query, which waits no longer than that', async () => {
+  for (const [verified, isLate] of [[answerOf({ from: 'new' }), false] as const, [undefined, true] as const]) {
+    const { plugin, calls } = verifying(VERIFY_IN_TIME, verified, isLate);
+    const { next, asked } = chainEnd(answerOf());
+    const outcome = await plugin.answer!(queryFor('www.'), next);
+    assert.equal(outcome.kind === 'answer' && outcome.from, isLate ? 'stale' : 'new');
+    assert.equal(asked.length, 0);
+    assert.deepEqual(calls, isLate ? ['ask', 'stale'] : ['ask']);
   }
 });
