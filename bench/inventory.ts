@@ -46,6 +46,22 @@ export function endpointAddress(serviceNumber: number, endpoint: number): string
   return `10.${128 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`;
 }
 
+/** Names of the hosts file, each with an address of its own in 10.64.0.0/10. */
+export const HOSTS = 10_000;
+
+export function host(number: number): { owner: string; address: string } {
+  return {
+    owner: `host-${number}.hosts.test.`,
+    address: `10.${64 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`,
+  };
+}
+
+export function hostsFile(): string {
+  return Array.from({ length: HOSTS }, (_, number) => host(number))
+    .map(({ owner, address }) => `${address} ${owner.slice(0, -1)}\n`)
+    .join('');
+}
+
 export function reverseOwner(address: string): string {
   return `${address.split('.').reverse().join('.')}.in-addr.arpa.`;
 }

@@ -1,5 +1,14 @@
 /** The query sets: what is asked, of whom, how, and what a right answer looks like. One entry here is one table row. */
-import { ASKED, askedClusterIps, askedHeadless, askedPods, NAMESPACES, reverseOwner } from './inventory.ts';
+import {
+  ASKED,
+  askedClusterIps,
+  askedHeadless,
+  askedPods,
+  HOSTS,
+  host,
+  NAMESPACES,
+  reverseOwner,
+} from './inventory.ts';
 import type { Order } from './load/order.ts';
 import { FRESH_LABEL } from './load/questions.ts';
 
@@ -101,6 +110,13 @@ export const SETS: readonly QuerySet[] = [
     title: 'pod A',
     needs: ZONE_NEEDS,
     lines: () => askedPods().map(({ owner }) => `${owner} A NOERROR 1`),
+  },
+  {
+    ...UDP,
+    name: 'hosts',
+    title: 'hosts file, 10,000 names',
+    needs: ['cluster'],
+    lines: () => Array.from({ length: HOSTS }, (_, number) => `${host(number).owner} A NOERROR 1`),
   },
   { ...UDP, name: 'search', title: 'search-path mix (ndots:5)', needs: ['cluster'], lines: searchPath },
   { ...UDP, name: 'cached', title: 'cached forward, 1,000 names', needs: ['forward'], lines: () => outside(1000) },

@@ -1,8 +1,11 @@
-/** The Corefile that CoreDNS and wasmdns are both given: kubeadm's default, with ports of its own. */
+/**
+ * The Corefile that CoreDNS and wasmdns are both given: kubeadm's default with ports of its own, and a zone that is
+ * answered from a hosts file.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../test/e2e/support/ports.ts';
-import { service } from '../inventory.ts';
+import { hostsFile, service } from '../inventory.ts';
 import { fillTemplate, type Room } from './peer.ts';
 
 /** Writes it to `directory`; the port is where DNS is served. */
@@ -16,7 +19,9 @@ export async function writeCorefile(room: Room, directory: string): Promise<{ fi
     METRICS: await freePort(),
     KUBECONFIG: room.kubeconfig,
     UPSTREAM: room.upstreamPort,
+    HOSTS: join(directory, 'hosts'),
   };
+  writeFileSync(words.HOSTS, hostsFile());
   writeFileSync(file, fillTemplate('Corefile', words));
   return { file, port };
 }

@@ -117,6 +117,8 @@ export class DirectiveReader {
         throw this.unknownWord(word, unknown?.(word.text) ?? `unknown property '${word.text}'`, Object.keys(table));
       }
       read(property);
+      // No option of any directive has a block of its own.
+      if (property.open !== undefined) throw this.unknownProperty(property.open);
     }
   }
 

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dnsperfFile, parseDnsperf } from '../../bench/dnsperf.ts';
-import { ASKED, askedClusterIps, endpointAddress, reverseOwner, service, staticZones } from '../../bench/inventory.ts';
+import {
+  ASKED,
+  askedClusterIps,
+  endpointAddress,
+  HOSTS,
+  hostsFile,
+  reverseOwner,
+  service,
+  staticZones,
+} from '../../bench/inventory.ts';
 import { parseQuestions } from '../../bench/load/questions.ts';
 import { PEERS } from '../../bench/peers/order.ts';
 import { SETS } from '../../bench/sets.ts';
@@ -89,4 +98,20 @@ test('dnsperf gets name and type of each line, and new names for a fresh label',
 test("dnsperf's rate is read from its report", () => {
   assert.equal(parseDnsperf('Statistics:\n\n  Queries sent: 10\n  Queries per second:   123456.789\n'), 123456.789);
   assert.throws(() => parseDnsperf('no server\n'), /dnsperf prints no rate/);
+});
+
+test('the hosts file has an address of its own for each name that is asked', () => {
+  const lines = hostsFile().trimEnd().split('\n');
+  assert.equal(lines.length, HOSTS);
+  assert.equal(new Set(lines.map((line) => line.split(' ')[0])).size, HOSTS);
+  const names = new Set(lines.map((line) => `${line.split(' ')[1]}.`));
+  const questions = parseQuestions(
+    SETS.find((set) => set.name === 'hosts')!
+      .lines(SERVICES)
+      .join('\n'),
+    'hosts',
+  );
+  assert.equal(questions.length, HOSTS);
+  for (const line of SETS.find((set) => set.name === 'hosts')!.lines(SERVICES))
+    assert.ok(names.has(line.split(' ')[0]!));
 });

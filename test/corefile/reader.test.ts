@@ -73,6 +73,11 @@ test('property tables', () => {
   );
 });
 
+test('a property with a block', () => {
+  const reader = read(' x {\n p 1 {\n }\n }');
+  assert.throws(() => reader.properties(reader.once(), { p: () => {} }), error(3, '{', "unknown property '{'"));
+});
+
 test('values', () => {
   const token = (text: string) => read(` x ${text}`).once().args[0]!;
   const reader = read(' x');

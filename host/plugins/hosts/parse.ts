@@ -67,9 +67,8 @@ function checkFile(reader: DirectiveReader, at: Token, path: string): string[] {
 }
 
 function takeProperty(reader: DirectiveReader, draft: Draft, property: Line): void {
-  const nested = property.properties[0];
-  if (nested !== undefined) throw reader.unknownProperty(nested.word);
-  const { word, args } = property;
+  const { word, args, open } = property;
+  if (open !== undefined) throw reader.unknownProperty(open);
   switch (word.text) {
     case 'fallthrough':
       draft.fallthrough = args.length === 0 ? ['.'] : reader.zones(args);

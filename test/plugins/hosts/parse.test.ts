@@ -85,6 +85,7 @@ test('parse: errors name file, line and word', () => {
     ],
     [inBlock('fallthrough', '10.0.0.1 a.org'), 4, '10.0.0.1', "unknown property '10.0.0.1'"],
     [` hosts ${FILE}/x`, 2, `${FILE}/x`, `unable to access hosts file '${FILE}/x': stat ${FILE}/x: not a directory`],
+    [inBlock('10.0.0.1 a.org {', '}'), 3, '{', "unknown property '{'"],
     [' hosts\n hosts', 3, 'hosts', 'this plugin can only be used once per Server Block'],
   ];
   for (const [body, line, word, text] of wrong) {
