@@ -6,11 +6,11 @@ import { test } from 'node:test';
 import dnsPacket from 'dns-packet';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { parseMessage } from '../../host/dns/message.ts';
+import { composeName } from '../../host/dns/name.ts';
+import type { RecordStore } from '../../host/plugin/contract.ts';
 import { fillDemo } from './demo-records.ts';
 import { cacheStep, EngineWorld, recordsStep } from './world.ts';
 
-const DATAGRAMS = 1_000_000;
-const ROUNDS = Math.ceil(DATAGRAMS / layout.BATCH);
 /** One reply in this many is parsed in full; all are checked for length, id and QR. */
 const PARSE_EVERY = 16;
 
@@ -26,6 +26,52 @@ test('1,000,000 mutated datagrams', () => {
     steps.records(recordsStep(store, ['cluster.local.', 'in-addr.arpa.'], { fallthrough: ['in-addr.arpa.'] }));
     steps.whoami();
   });
+  fuzz(world, 1_000_000);
+});
+
+for (const policy of ['weighted', 'prefer'] as const) {
+  test(`60,000 mutated datagrams for a hosts file behind a cache and loadbalance ${policy}`, () => {
+    const world = new EngineWorld();
+    const cache = world.createCache(1024, 1024);
+    const weights = world.createRecords();
+    const weight = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 2, 200);
+    weights.put(composeName('web.demo.svc.cluster.local.'), [{ type: 'TXT', rdata: [weight] }]);
+    const subnets = [{ octets: Uint8Array.of(10, 0, 0, 2), prefixBits: 31 }];
+    const hosts = { ...HOSTS_STEP, address: fillHosts(world).address };
+    world.load(['.', 'empty.org.'], (steps) => {
+      steps.rotate(policy === 'weighted' ? { policy, address: weights.address } : { policy, subnets });
+      steps.cache(cacheStep(cache, { disableSuccess: ['svc.cluster.local.'], disableDenial: ['svc.cluster.local.'] }));
+      steps.hosts(hosts);
+      steps.whoami();
+    });
+    fuzz(world, 60_000);
+  });
+}
+
+const HOSTS_STEP = { zones: ['local.', 'org.'], ttl: 60, fallthrough: ['org.'], fallthroughUnsupported: true };
+
+/** Some of the seeds' names, a wildcard, reverse names. */
+function fillHosts(world: EngineWorld): RecordStore {
+  const store = world.createRecords();
+  const addresses = [1, 2, 3].map((octet) => Uint8Array.of(10, 0, 0, octet));
+  for (const name of [
+    'web.demo.svc.cluster.local.',
+    '*.demo.svc.cluster.local.',
+    'cluster.local.',
+    'www.example.org.',
+  ]) {
+    store.put(composeName(name), [
+      { type: 'A', addresses },
+      { type: 'AAAA', addresses: [new Uint8Array(16), new Uint8Array(16).fill(1)] },
+    ]);
+  }
+  const names = ['a.example.org.', 'b.example.org.'].map((name) => ({ wire: composeName(name), relative: false }));
+  store.put(Uint8Array.of(layout.REVERSE_KEY, 10, 96, 0, 80), [{ type: 'PTR', names }]);
+  return store;
+}
+
+function fuzz(world: EngineWorld, datagrams: number): void {
+  const rounds = Math.ceil(datagrams / layout.BATCH);
   const seeds = seedMessages();
   const random = generator(20261123);
   const guard = new Guard(world);
@@ -34,7 +80,7 @@ test('1,000,000 mutated datagrams', () => {
   let octets = world.octets;
   let served = 0;
   let replies = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     if (octets.buffer !== world.memory.buffer) octets = world.octets;
     for (let i = 0; i < layout.BATCH; i++) placeDatagram(world, octets, i, mutate(seeds, random));
     engine.serve(area, listener, layout.BATCH);
@@ -49,9 +95,9 @@ test('1,000,000 mutated datagrams', () => {
     if (round % 512 === 0) guard.check();
   }
   guard.check();
-  assert.ok(served >= DATAGRAMS);
-  assert.ok(replies > DATAGRAMS / 4, `only ${replies} replies: the mutations are too wild to test anything`);
-});
+  assert.ok(served >= datagrams);
+  assert.ok(replies > datagrams / 4, `only ${replies} replies: the mutations are too wild to test anything`);
+}
 
 /** Octets between and around the slots that serve() must never touch. */
 class Guard {

@@ -105,5 +105,7 @@ function unpacked(addresses: Packed, bytes: number): Uint8Array[] {
 }
 
 function octetsOf(packed: Packed): Uint8Array {
-  return Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  const octets = new Uint8Array(packed.length);
+  for (let i = 0; i < packed.length; i++) octets[i] = packed.charCodeAt(i);
+  return octets;
 }

@@ -17,6 +17,7 @@ import { type Message, parseMessage, rcodeOf } from '../../../host/dns/message.t
 import { composeName, spelledText } from '../../../host/dns/name.ts';
 import { rdataText } from '../../../host/dns/rdata.ts';
 import { reversedAddress, reverseName } from '../../../host/dns/reverse.ts';
+import type { RecordStore } from '../../../host/plugin/contract.ts';
 import { parseHostsText } from '../../../host/plugins/hosts/hosts-file.ts';
 import { mergedOwners } from '../../../host/plugins/hosts/owners.ts';
 import { PublishedHosts } from '../../../host/plugins/hosts/published.ts';
@@ -176,4 +177,39 @@ test('a name that no message can hold: its address has no reply at all, the slow
   assert.notEqual(hosts.ask(reverseName('10.0.0.8')!, TYPE_PTR), 'fall');
   assert.notEqual(hosts.ask('good.', TYPE_A), 'fall');
   hosts.release();
+});
+
+test('200,000 lines: bounded memory, and a changed line writes what changed', async () => {
+  const large = new EngineWorld();
+  const store = large.createRecords();
+  let writes = 0;
+  const counted: Partial<RecordStore> = {
+    address: store.address,
+    put: (key, sets) => {
+      writes++;
+      return store.put(key, sets);
+    },
+    remove: (key) => {
+      writes++;
+      store.remove(key);
+    },
+    release: () => store.release(),
+  };
+  const published = new PublishedHosts(counted as RecordStore);
+  const lines = Array.from(
+    { length: 200_000 },
+    (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255} host-${i}.example.org`,
+  );
+  const load = () => published.replace(mergedOwners([parseHostsText(lines.join('\n'), RULES)]));
+  const before = store.usage().bytes;
+  await load();
+  assert.equal(writes, 400_000);
+  assert.equal(store.usage().owners, 400_000);
+  assert.ok(store.usage().bytes - before < 200_000 * 320, String(store.usage().bytes - before));
+  writes = 0;
+  lines[7] = '10.99.0.1 host-7.example.org';
+  await load();
+  // the name, its new address, and its old address gone
+  assert.equal(writes, 3);
+  published.release();
 });
