@@ -1,6 +1,6 @@
 // From a Corefile's text to server blocks whose directives can be handed to their plugins.
 
-import { UserError } from '../errors.ts';
+import { CorefileError, UserError } from '../errors.ts';
 import { COREDNS_DIRECTIVES } from './directives.ts';
 import type { Environment } from './environment.ts';
 import { hashOf } from './hash.ts';
@@ -59,16 +59,17 @@ export function loadCorefile(source: CorefileSource, options: LoadOptions): Load
 }
 
 /**
- * Hash of the text as it is now, for polling; undefined when it cannot be read or its structure is broken. A directive
- * that does not exist changes the hash like any other change: applying it then says what is wrong.
+ * Hash of the text as it is now, for polling; undefined when it cannot be read, a fault when its structure is broken. A
+ * directive that does not exist changes the hash like any other change: applying it then says what is wrong.
  */
 export function readCorefileHash(
   source: CorefileSource,
   options: Pick<LoadOptions, 'environment' | 'defaultPort'>,
-): string | undefined {
+): { readonly hash: string } | { readonly fault: string } | undefined {
   try {
-    return hashOf(parseSource(source, options).blocks);
+    return { hash: hashOf(parseSource(source, options).blocks) };
   } catch (error) {
+    if (error instanceof CorefileError) return { fault: error.message };
     if (error instanceof UserError) return undefined;
     throw error;
   }

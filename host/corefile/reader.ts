@@ -30,6 +30,15 @@ export interface IpEndpoint {
   readonly port: number;
 }
 
+/** Where an HTTP server of a plugin listens. */
+export type ListenEndpoint = {
+  /** A name or an address; '' = all addresses. */
+  readonly address: string;
+  readonly port: number;
+  /** Why nobody can listen there, in Go's words. */
+  readonly fault: string | undefined;
+};
+
 /** One small function for each property's word. */
 export type PropertyTable = Readonly<Record<string, (property: Line) => void>>;
 
@@ -68,6 +77,11 @@ export class DirectiveReader {
   /** `plugin/NAME: FILE:LINE - Error during parsing: TEXT`; the text should repeat the word. */
   error(at: Token, text: string): CorefileError {
     return new CorefileError(`plugin/${this.name}: ${parsingError(at, text).message}`, placeOf(at));
+  }
+
+  /** `plugin/NAME: FILE:LINE - Syntax error: TEXT` */
+  syntaxError(at: Token, text: string): CorefileError {
+    return new CorefileError(`plugin/${this.name}: ${at.file}:${at.line} - Syntax error: ${text}`, placeOf(at));
   }
 
   /** `Wrong argument count or unexpected line ending after 'WORD'` */
@@ -182,12 +196,15 @@ export class DirectiveReader {
 
   /**
    * The address of a listener, `ADDRESS:PORT` or `:PORT` (all addresses, ''). Throws with Go's words:
-   * `address x: missing port in address`.
+   * `address x: missing port in address`. A port that is none shows when somebody listens: the fault.
    */
-  listenAddress(token: Token): { address: string; port: number } {
+  listenAddress(token: Token): ListenEndpoint {
     try {
       const { address, port } = splitEndpoint(token.text);
-      return { address, port: this.#port(token, port || '0') };
+      const number = portNumber(port || '0');
+      if (number !== undefined) return { address, port: number, fault: undefined };
+      const fault = /^[-+]?\d+$/.test(port) ? `address ${port}: invalid port` : `lookup tcp/${port}: unknown port`;
+      return { address, port: 0, fault };
     } catch (error) {
       if (error instanceof EndpointError) throw this.error(token, error.message);
       throw error;

@@ -117,8 +117,11 @@ export interface ControlServices {
    * one is returned and its use count raised. `release()` of the last user stops it, after the new configuration runs.
    */
   shared<T extends Stoppable>(key: string, make: () => T): Shared<T>;
-  /** All plugins of the configuration that say whether they are ready, by name (plugin `ready`). */
-  readiness(): ReadonlyMap<string, boolean>;
+  /**
+   * Plugins of these blocks (ServerBlock.index) that say whether they are ready, by name; of several with one name the
+   * last block's counts (plugin `ready`).
+   */
+  readiness(blocks: ReadonlySet<number>): ReadonlyMap<string, boolean>;
   /** Asks the server to re-read its Corefile; resolves with the outcome (plugin `reload`). */
   reload: ReloadService;
   readonly shardCount: number;
@@ -143,8 +146,8 @@ export interface Shared<T> {
 export interface ReloadService {
   /** SHA-512 (hex) of the running configuration's tokens. */
   readonly runningHash: string;
-  /** Re-reads the Corefile without applying it; undefined when it cannot be read or parsed. */
-  readHash(): string | undefined;
+  /** Re-reads the Corefile without applying it; undefined when it cannot be read, `fault` when it cannot be parsed. */
+  readHash(): { readonly hash: string } | { readonly fault: string } | undefined;
   /** Reads, parses and applies. Never throws: a refused configuration leaves the old one running. */
   restart(): Promise<{ readonly applied: boolean; readonly error?: string }>;
 }

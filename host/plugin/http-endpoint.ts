@@ -20,6 +20,8 @@ export interface ListenAddress {
   readonly address: string;
   /** 0 = ephemeral. */
   readonly port: number;
+  /** Why nobody can listen there, in Go's words. */
+  readonly fault?: string | undefined;
 }
 
 /** Go's http.Server in the same plugins: 5 s to read a request, to write the reply, and between requests. */
@@ -116,6 +118,7 @@ function respond(response: ServerResponse, reply: HttpReply): void {
 
 async function listen(server: Server, at: ListenAddress): Promise<AddressInfo> {
   const name = `${at.address.includes(':') ? `[${at.address}]` : at.address}:${at.port}`;
+  if (at.fault !== undefined) throw new UserError(`listen tcp: ${at.fault}`);
   try {
     const address = at.address === '' ? undefined : await resolve(at.address);
     await new Promise<void>((done, failed) => {
@@ -128,7 +131,8 @@ async function listen(server: Server, at: ListenAddress): Promise<AddressInfo> {
     });
     return server.address() as AddressInfo;
   } catch (error) {
-    throw new UserError(`listen tcp ${name}: ${errorText(error as NodeJS.ErrnoException)}`, { cause: error });
+    const text = errorText(error as NodeJS.ErrnoException);
+    throw new UserError(`listen tcp${text.startsWith('lookup ') ? '' : ` ${name}`}: ${text}`, { cause: error });
   }
 }
 

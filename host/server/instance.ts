@@ -123,10 +123,10 @@ export class Instance {
   }
 
   /** By plugin name; of several blocks with the same plugin the last one counts, as in CoreDNS. */
-  readiness(): ReadonlyMap<string, boolean> {
+  readiness(blocks: ReadonlySet<number>): ReadonlyMap<string, boolean> {
     const ready = new Map<string, boolean>();
-    for (const { directive, control } of this.#placed) {
-      if (control?.isReady !== undefined) ready.set(directive.name, control.isReady());
+    for (const { block, directive, control } of this.#placed) {
+      if (blocks.has(block.index) && control?.isReady !== undefined) ready.set(directive.name, control.isReady());
     }
     return ready;
   }
@@ -214,7 +214,7 @@ function parseBlocks({ loaded: { blocks }, address, log }: InstanceParts): { pla
       if (directive.oncePerBlock) loaded.reader.once();
       const config = directive.parse(loaded.reader);
       each.parsed.push({ directive, config, loaded });
-      const said = locally({ directive, config, loaded }, () => directive.settings?.(config, own));
+      const said = settled(loaded, () => directive.settings?.(config, own));
       each.settings = { ...each.settings, ...said };
       each.loaded.known.root = each.settings.root;
     }
@@ -230,6 +230,16 @@ function locally<T>({ loaded }: Parsed, run: () => T): T {
     return run();
   } catch (error) {
     throw placedError(error, loaded);
+  }
+}
+
+function settled<T>(loaded: LoadedDirective, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { reader } = loaded;
+    throw reader.error(reader.occurrences[0]!.word, error.message);
   }
 }
 

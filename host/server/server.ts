@@ -201,7 +201,7 @@ export class Server {
       createRecords: () => createRecordStore(plane.writer),
       createCache: (capacity) => createCache(this.plane, capacity),
       shared: (key, make) => this.#things.use(key, make),
-      readiness: () => instance.readiness(),
+      readiness: (blocks) => instance.readiness(blocks),
       reload: this.#reloadService(instance),
       words: this.#words.words,
       shardCount: plane.plan.shardCount,

@@ -149,9 +149,12 @@ test('the hash follows words and lines, not comments and white space', () => {
 
 test('readCorefileHash takes unknown directives, and nothing broken', () => {
   const options = { environment: {}, defaultPort: 53 };
-  assert.equal(readCorefileHash(source('. {\n whoami\n}'), options), hash('. {\n whoami\n}'));
-  assert.match(readCorefileHash(source('. {\n nosuch\n}'), options) ?? '', /^[0-9a-f]{128}$/);
-  assert.equal(readCorefileHash(source('. {\n whoami'), options), undefined);
+  assert.deepEqual(readCorefileHash(source('. {\n whoami\n}'), options), { hash: hash('. {\n whoami\n}') });
+  const unknown = readCorefileHash(source('. {\n nosuch\n}'), options);
+  assert.ok(unknown !== undefined && 'hash' in unknown && /^[0-9a-f]{128}$/.test(unknown.hash));
+  assert.deepEqual(readCorefileHash(source('. {\n whoami'), options), {
+    fault: "Corefile:2 - Syntax error: Unexpected token 'whoami', expecting '}'",
+  });
   assert.equal(readCorefileHash(corefileSource(join(directory, 'nosuch'), 53), options), undefined);
 });
 

@@ -115,11 +115,14 @@ test('IP endpoints', () => {
 test('listen addresses', () => {
   const reader = read(' x');
   const address = (text: string) => reader.listenAddress(read(` x ${text}`).once().args[0]!);
-  assert.deepEqual(address(':8080'), { address: '', port: 8080 });
-  assert.deepEqual(address('localhost:0'), { address: 'localhost', port: 0 });
-  assert.deepEqual(address('[::1]:9153'), { address: '::1', port: 9153 });
+  const right = (text: string, at: string, port: number, fault?: string) =>
+    assert.deepEqual(address(text), { address: at, port, fault });
+  right(':8080', '', 8080);
+  right('localhost:0', 'localhost', 0);
+  right('[::1]:9153', '::1', 9153);
+  right(':70000', '', 0, 'address 70000: invalid port');
+  right('a:http-alt', 'a', 0, 'lookup tcp/http-alt: unknown port');
   assert.throws(() => address('y'), error(2, 'y', 'address y: missing port in address'));
-  assert.throws(() => address(':70000'), error(2, ':70000', 'address :70000: invalid port'));
 });
 
 test('zones', () => {

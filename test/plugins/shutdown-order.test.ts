@@ -16,9 +16,9 @@ test('endpoints close in the order of the chain', async () => {
   const ports = { ready: await freePort(), health: await freePort(), metrics: await freePort() };
   const block = testBlock(['ready', 'health', 'prometheus']);
   const controls: Control[] = [
-    ready.control!({ address, port: ports.ready, isContinuous: false }, block, services),
+    ready.control!({ address, port: ports.ready, isContinuous: false, fault: undefined }, block, services),
     health.control!({ address, port: ports.health, lameduckMs: 400 }, block, services),
-    prometheus.control!({ address, port: ports.metrics, hasRuntimeMetrics: false }, block, services),
+    prometheus.control!({ address, port: ports.metrics, hasRuntimeMetrics: false, fault: undefined }, block, services),
   ];
   for (const control of controls) await control.start!();
   const open = async () => {

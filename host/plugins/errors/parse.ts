@@ -2,6 +2,7 @@
 
 import { RE2JS } from 're2js';
 import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+import { suggestion } from '../../corefile/suggestion.ts';
 
 export type Level = 'warning' | 'error' | 'info' | 'debug';
 
@@ -28,14 +29,20 @@ export function parseErrors(reader: DirectiveReader): ErrorsConfig {
   if (file !== undefined && file.text !== 'stdout') throw reader.error(file, `invalid log file: ${file.text}`);
   const patterns: Pattern[] = [];
   let showsStack = false;
-  reader.properties(line, {
-    stacktrace: () => {
+  for (const property of line.properties) readProperty(property);
+  function readProperty(property: Line): void {
+    const { word, args } = property;
+    if (word.text === 'consolidate') patterns.push(pattern(reader, property));
+    else if (word.text === 'stacktrace') {
       showsStack = true;
-    },
-    consolidate: (property) => {
-      patterns.push(pattern(reader, property));
-    },
-  });
+      // CoreDNS takes no argument here: further words are read like a line of their own.
+      if (args.length > 0) readProperty({ ...property, word: args[0]!, args: args.slice(1) });
+    } else {
+      // CoreDNS's words: it calls its text the expected token
+      const text = `Unexpected token '${word.text}', expecting 'Unknown field ${word.text}'`;
+      throw reader.syntaxError(word, text + suggestion(word.text, ['stacktrace', 'consolidate']));
+    }
+  }
   return { patterns, showsStack };
 }
 

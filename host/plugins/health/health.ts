@@ -7,7 +7,7 @@ import { type HealthConfig, parseHealth } from './parse.ts';
 
 export const health: Directive<HealthConfig> = {
   name: 'health',
-  oncePerBlock: true,
+  oncePerBlock: false,
   parse: parseHealth,
   control: createControl,
 };

@@ -1,6 +1,6 @@
 // health [ADDRESS:PORT] { lameduck DURATION }
 
-import type { DirectiveReader, Token } from '../../corefile/reader.ts';
+import type { DirectiveReader, ListenEndpoint, Token } from '../../corefile/reader.ts';
 
 export type HealthConfig = {
   /** '' = all addresses. */
@@ -12,17 +12,23 @@ export type HealthConfig = {
 
 const DEFAULT_PORT = 8080;
 
+/** What is said in several occurrences adds up, the last word counts. */
 export function parseHealth(reader: DirectiveReader): HealthConfig {
-  const line = reader.once();
-  const [at] = reader.arguments(line, 0, 1);
-  const listen = at === undefined ? { address: '', port: DEFAULT_PORT } : reader.listenAddress(at);
+  let listen: ListenEndpoint = { address: '', port: DEFAULT_PORT, fault: undefined };
   let lameduckMs = 0;
-  reader.properties(line, {
-    lameduck: (property) => {
-      lameduckMs = lameduck(reader, reader.argument(property));
-    },
-  });
-  return { ...listen, lameduckMs };
+  for (const line of reader.occurrences) {
+    const [at] = reader.arguments(line, 0, 1);
+    if (at !== undefined) {
+      listen = reader.listenAddress(at);
+      if (listen.fault !== undefined) throw reader.error(at, listen.fault);
+    }
+    reader.properties(line, {
+      lameduck: (property) => {
+        lameduckMs = lameduck(reader, reader.argument(property));
+      },
+    });
+  }
+  return { address: listen.address, port: listen.port, lameduckMs };
 }
 
 /** CoreDNS puts its own words in front of Go's. */

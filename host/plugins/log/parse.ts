@@ -31,7 +31,7 @@ function rulesOf(reader: DirectiveReader, line: Line): LogRuleConfig[] {
   const names = hasFormat ? line.args.slice(0, -1) : line.args;
   const format = hasFormat ? expanded(last!.text) : COMMON_FORMAT;
   const classes = classesOf(reader, line);
-  const scopes = names.length === 0 ? ['.'] : names.map((name) => scopeOf(reader, name));
+  const scopes = names.length === 0 ? ['.'] : names.flatMap((name) => scopeOf(name) ?? []);
   return scopes.map((scope) => ({ scope, format, classes }));
 }
 
@@ -39,11 +39,12 @@ function expanded(format: string): string {
   return format.replaceAll('{common}', COMMON_FORMAT).replaceAll('{combined}', COMBINED_FORMAT);
 }
 
-function scopeOf(reader: DirectiveReader, token: Token): string {
+/** Undefined for what is no name: CoreDNS takes it, and no query is below it. */
+function scopeOf(token: Token): string | undefined {
   try {
     return normalName(token.text);
   } catch (error) {
-    if (error instanceof NameError) throw reader.error(token, error.message);
+    if (error instanceof NameError) return undefined;
     throw error;
   }
 }

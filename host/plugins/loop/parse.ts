@@ -8,6 +8,6 @@ export type LoopConfig = Readonly<Record<string, never>>;
 export function parseLoop(reader: DirectiveReader): LoopConfig {
   const line = reader.once();
   reader.arguments(line, 0, 0);
-  reader.noProperties(line);
+  reader.noBlock(line);
   return {};
 }

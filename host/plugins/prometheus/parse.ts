@@ -1,21 +1,17 @@
 // prometheus [ADDRESS:PORT] { runtime_metrics }
 
-import type { DirectiveReader } from '../../corefile/reader.ts';
+import type { DirectiveReader, ListenEndpoint } from '../../corefile/reader.ts';
 
-export type PrometheusConfig = {
-  /** '' = all addresses. */
-  readonly address: string;
-  readonly port: number;
+export type PrometheusConfig = ListenEndpoint & {
   readonly hasRuntimeMetrics: boolean;
 };
 
-const DEFAULT_ADDRESS = 'localhost';
-const DEFAULT_PORT = 9153;
+const DEFAULT_ENDPOINT: ListenEndpoint = { address: 'localhost', port: 9153, fault: undefined };
 
 export function parsePrometheus(reader: DirectiveReader): PrometheusConfig {
   const line = reader.once();
   const [at] = reader.arguments(line, 0, 1);
-  const listen = at === undefined ? { address: DEFAULT_ADDRESS, port: DEFAULT_PORT } : reader.listenAddress(at);
+  const listen = at === undefined ? DEFAULT_ENDPOINT : reader.listenAddress(at);
   let hasRuntimeMetrics = false;
   for (const property of line.properties) {
     switch (property.word.text) {

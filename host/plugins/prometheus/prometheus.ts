@@ -43,13 +43,13 @@ function chainOf(block: ServerBlock): string[] {
 }
 
 function createControl(config: PrometheusConfig, block: ServerBlock, services: ControlServices): Control {
-  const log = services.log.withPrefix('plugin/prometheus');
+  const log = services.log.withPrefix('');
   const { metrics } = services;
   // Process-wide from then on, as in CoreDNS.
   if (config.hasRuntimeMetrics) metrics.enableRuntimeMetrics();
   const hidePlugins = showPlugins(metrics, block);
   const endpoint = services.shared<HttpEndpoint & Stoppable>(
-    `prometheus ${config.address}:${config.port}`,
+    `prometheus ${config.address}:${config.port} ${config.fault ?? ''}`,
     () =>
       new HttpEndpoint(
         config,

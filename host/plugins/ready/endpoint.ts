@@ -10,7 +10,7 @@ import { HttpEndpoint, type HttpReply, type ListenAddress } from '../../plugin/h
 export interface ReadinessSource {
   /** Plugins that have an opinion, by name. */
   read(): ReadonlyMap<string, boolean>;
-  readonly isContinuous: boolean;
+  isContinuous(): boolean;
 }
 
 interface Asked extends ReadinessSource {
@@ -56,7 +56,7 @@ export class ReadyEndpoint implements Stoppable {
     if (source === undefined) return { status: 503, body: 'Shutting down' };
     const states = [...source.read()];
     const unready = states.filter(([name, isReady]) => !isReady && !source.seen.has(name));
-    if (!source.isContinuous) {
+    if (!source.isContinuous()) {
       for (const [name, isReady] of states) if (isReady) source.seen.add(name);
     }
     if (unready.length === 0) return { status: 200, body: 'OK' };

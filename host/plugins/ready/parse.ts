@@ -1,11 +1,8 @@
 // ready [ADDRESS:PORT] { monitor until-ready|continuously }
 
-import type { DirectiveReader } from '../../corefile/reader.ts';
+import type { DirectiveReader, ListenEndpoint } from '../../corefile/reader.ts';
 
-export type ReadyConfig = {
-  /** '' = all addresses. */
-  readonly address: string;
-  readonly port: number;
+export type ReadyConfig = ListenEndpoint & {
   /** False: a plugin that was ready once is not asked again. */
   readonly isContinuous: boolean;
 };
@@ -15,7 +12,7 @@ const DEFAULT_PORT = 8181;
 export function parseReady(reader: DirectiveReader): ReadyConfig {
   const line = reader.once();
   const [at] = reader.arguments(line, 0, 1);
-  const listen = at === undefined ? { address: '', port: DEFAULT_PORT } : reader.listenAddress(at);
+  const listen = at === undefined ? { address: '', port: DEFAULT_PORT, fault: undefined } : reader.listenAddress(at);
   let isContinuous = false;
   reader.properties(line, {
     monitor: (property) => {

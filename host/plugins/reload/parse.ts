@@ -15,25 +15,19 @@ const JITTER_MS_MIN = 1_000;
 /** Longest delay of a timer; longer ones would fire at once. */
 const INTERVAL_MS_MAX = 2 ** 31 - 1;
 
-/** Of several occurrences the last one counts, as in CoreDNS. */
+/** Of several occurrences the first one counts, and a block is not looked at, as in CoreDNS. */
 export function parseReload(reader: DirectiveReader): ReloadConfig {
-  let config: ReloadConfig | undefined;
-  for (const line of reader.occurrences) {
-    const [interval, jitter] = reader.arguments(line, 0, 2);
-    reader.noProperties(line);
-    const intervalMs = interval === undefined ? DEFAULT_INTERVAL_MS : parseInterval(reader, interval);
-    const jitterMs = jitter === undefined ? DEFAULT_JITTER_MS : parseJitter(reader, jitter);
-    config = { intervalMs, jitterMs: Math.min(jitterMs, intervalMs / 2) };
-  }
-  return config!;
+  const [interval, jitter] = reader.arguments(reader.occurrences[0]!, 0, 2);
+  const intervalMs = interval === undefined ? DEFAULT_INTERVAL_MS : parseInterval(reader, interval);
+  const jitterMs = jitter === undefined ? DEFAULT_JITTER_MS : parseJitter(reader, jitter);
+  return { intervalMs, jitterMs: Math.min(jitterMs, intervalMs / 2) };
 }
 
 function parseInterval(reader: DirectiveReader, token: Token): number {
   const ms = reader.durationMs(token);
   if (ms < INTERVAL_MS_MIN) throw reader.error(token, `interval value must be greater or equal to 2s: '${token.text}'`);
   // Half a jitter may come on top.
-  if (ms * 1.25 > INTERVAL_MS_MAX) throw reader.error(token, `interval value must not exceed 477h: '${token.text}'`);
-  return ms;
+  return Math.min(ms, INTERVAL_MS_MAX / 1.25);
 }
 
 function parseJitter(reader: DirectiveReader, token: Token): number {

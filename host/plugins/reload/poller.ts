@@ -77,9 +77,15 @@ export class Poller {
   /** Never rejects. */
   async #poll(): Promise<void> {
     if (this.#state === 'restarting') return;
-    const hash = this.#services.reload.readHash();
+    const read = this.#services.reload.readHash();
     // A file that cannot be read now may be about to be replaced.
-    if (hash === undefined || hash === this.#lastHash) return;
+    if (read === undefined) return;
+    if ('fault' in read) {
+      this.#log().warning(`Corefile parse failed: ${read.fault}`);
+      return;
+    }
+    const { hash } = read;
+    if (hash === this.#lastHash) return;
     this.#lastHash = hash;
     this.#state = 'restarting';
     this.#seat.showVersion(undefined, this.#services);

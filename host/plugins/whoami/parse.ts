@@ -5,9 +5,9 @@ import type { DirectiveReader } from '../../corefile/reader.ts';
 export type WhoamiConfig = Record<string, never>;
 
 export function parseWhoami(reader: DirectiveReader): WhoamiConfig {
-  for (const line of reader.occurrences) {
-    reader.arguments(line, 0, 0);
-    reader.noProperties(line);
-  }
+  // CoreDNS looks at the first occurrence only
+  const line = reader.occurrences[0]!;
+  reader.arguments(line, 0, 0);
+  reader.noBlock(line);
   return {};
 }

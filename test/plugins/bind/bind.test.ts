@@ -67,7 +67,10 @@ test('the loopback interface of this machine', () => {
 test('an unknown interface refuses the start, with file and line', async (t) => {
   const started = start(t, ['-conf', 'Corefile'], { corefile: '. {\n    bind nosuch0\n    whoami\n}\n' });
   assert.equal((await started.ends()).code, 1);
-  assert.equal(started.err, 'plugin/bind: Corefile:2 - not a valid IP address or interface name: "nosuch0"\n');
+  assert.equal(
+    started.err,
+    'plugin/bind: Corefile:2 - Error during parsing: not a valid IP address or interface name: "nosuch0"\n',
+  );
 });
 
 test('blocks on their own addresses: routing, labels, start lines, {local}', async (t) => {

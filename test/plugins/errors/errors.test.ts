@@ -28,7 +28,6 @@ test('parse: refusals', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['errors out.log', 'invalid log file: out.log'],
     ['errors stdout x', "Wrong argument count or unexpected line ending after 'x'"],
-    ['errors {\nnosuch\n}', "unknown property 'nosuch'"],
     ['errors {\nconsolidate 5m\n}', "Wrong argument count or unexpected line ending after '5m'"],
     ['errors {\nconsolidate 5 x\n}', 'time: missing unit in duration "5"'],
     ['errors {\nconsolidate 5s (\n}', 'error parsing regexp: missing closing ): `(`'],
@@ -59,6 +58,23 @@ function halves(config: ErrorsConfig) {
   };
   return { control, lines, shards: [shard(), shard()] as const };
 }
+
+test('parse: other words, and words behind stacktrace, which CoreDNS reads like a line of their own', () => {
+  const text = (word: string) => `Syntax error: Unexpected token '${word}', expecting 'Unknown field ${word}'`;
+  assert.equal(
+    refusal(() => parse('errors {\nnosuch\n}')),
+    `plugin/errors: Corefile:3 - ${text('nosuch')}`,
+  );
+  assert.equal(
+    refusal(() => parse('errors {\nstacktrace x\n}')),
+    `plugin/errors: Corefile:3 - ${text('x')}`,
+  );
+  assert.equal(
+    refusal(() => parse('errors {\nconsolidat 5m x\n}')),
+    `plugin/errors: Corefile:3 - ${text('consolidat')}, did you mean "consolidate"?`,
+  );
+  assert.equal(parse('errors {\nstacktrace consolidate 5m x\n}').patterns.length, 1);
+});
 
 test('one line for each failed query', () => {
   const { lines, shards } = halves({ patterns: [], showsStack: false });

@@ -18,6 +18,7 @@ test('parse: defaults, address and lameduck', () => {
   assert.deepEqual(parse('health'), { address: '', port: 8080, lameduckMs: 0 });
   assert.deepEqual(parse('health localhost:8091'), { address: 'localhost', port: 8091, lameduckMs: 0 });
   assert.deepEqual(parse('health [::1]:8091 {\nlameduck 1m30s\n}'), { address: '::1', port: 8091, lameduckMs: 90_000 });
+  assert.deepEqual(parse('health :1 {\nlameduck 1s\n}\nhealth\nhealth :2'), { address: '', port: 2, lameduckMs: 1000 });
 });
 
 test('parse: refusals', () => {
@@ -27,7 +28,9 @@ test('parse: refusals', () => {
     ['health {\nlameduck 5\n}', `unable to parse lameduck duration value: '5' : time: missing unit in duration "5"`],
     ['health {\nlameduck\n}', "Wrong argument count or unexpected line ending after 'lameduck'"],
     ['health {\nnosuch\n}', "unknown property 'nosuch'"],
-    ['health\nhealth', 'this plugin can only be used once per Server Block'],
+    ['health :x', 'lookup tcp/x: unknown port'],
+    ['health :1\nhealth :99999', 'address 99999: invalid port'],
+    ['health {\nlameduk 5s\n}', `unknown property 'lameduk', did you mean "lameduck"?`],
   ];
   for (const [inside, text] of cases) {
     const message = refusal(() => parse(inside));

@@ -76,7 +76,7 @@ test('parse: no arguments, no block, once', () => {
       'loop x',
       /^plugin\/loop: Corefile:2 - Error during parsing: Wrong argument count or unexpected line ending after 'x'$/,
     ],
-    ['loop {\nx\n}', /^plugin\/loop: Corefile:3 - Error during parsing: unknown property 'x'$/],
+    ['loop {\n}', /^plugin\/loop: Corefile:2 - Error during parsing: Unexpected token '{', expecting argument$/],
     ['loop\nloop', /^plugin\/loop: Corefile:3 .* once per Server Block$/],
   ];
   for (const [body, message] of wrong) assert.throws(() => loop.parse(readerOf('loop', body)), { message });

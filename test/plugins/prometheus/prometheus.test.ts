@@ -14,10 +14,16 @@ const parse = (inside: string) => parsePrometheus(readerOf('prometheus', inside)
 const KUBEADM = ['ready', 'health', 'prometheus', 'errors', 'loadbalance', 'cache', 'kubernetes', 'loop', 'forward'];
 
 test('parse: default, address and options', () => {
-  assert.deepEqual(parse('prometheus'), { address: 'localhost', port: 9153, hasRuntimeMetrics: false });
+  assert.deepEqual(parse('prometheus'), {
+    address: 'localhost',
+    port: 9153,
+    fault: undefined,
+    hasRuntimeMetrics: false,
+  });
   assert.deepEqual(parse('prometheus :9153 {\nruntime_metrics\n}'), {
     address: '',
     port: 9153,
+    fault: undefined,
     hasRuntimeMetrics: true,
   });
 });
@@ -71,7 +77,7 @@ test('the slow face passes queries on', async () => {
 });
 
 function control(port: number, services: TestServices, plugins = KUBEADM, servers = ['dns://:5590']): Control {
-  const config = { address: '127.0.0.1', port, hasRuntimeMetrics: false };
+  const config = { address: '127.0.0.1', port, fault: undefined, hasRuntimeMetrics: false };
   return prometheus.control!(config, testBlock(plugins, servers), services.services);
 }
 
@@ -141,7 +147,7 @@ test('a held port is told, and the server runs without metrics', async () => {
   const plugin = control(port, services);
   await plugin.start!();
   assert.deepEqual(services.lines, [
-    `[ERROR] plugin/prometheus: Failed to start metrics handler: listen tcp 127.0.0.1:${port}: bind: address already in use`,
+    `[ERROR] Failed to start metrics handler: listen tcp 127.0.0.1:${port}: bind: address already in use`,
   ]);
   await plugin.stop!();
   holder.close();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import type { Control } from '../../../host/plugin/contract.ts';
+import type { Control, ControlServices } from '../../../host/plugin/contract.ts';
 import { parseReady } from '../../../host/plugins/ready/parse.ts';
 import { ready } from '../../../host/plugins/ready/ready.ts';
 import { ask } from '../support/http.ts';
@@ -12,10 +12,11 @@ import { type TestServices, testBlock, testServices } from '../support/services.
 const parse = (inside: string) => parseReady(readerOf('ready', inside));
 
 test('parse: defaults, address and monitor', () => {
-  assert.deepEqual(parse('ready'), { address: '', port: 8181, isContinuous: false });
+  assert.deepEqual(parse('ready'), { address: '', port: 8181, fault: undefined, isContinuous: false });
   assert.deepEqual(parse('ready 127.0.0.1:81 {\nmonitor continuously\n}'), {
     address: '127.0.0.1',
     port: 81,
+    fault: undefined,
     isContinuous: true,
   });
   assert.equal(parse('ready {\nmonitor until-ready\n}').isContinuous, false);
@@ -37,7 +38,11 @@ test('parse: refusals', () => {
 });
 
 function control(port: number, services: TestServices, isContinuous = false): Control {
-  return ready.control!({ address: '127.0.0.1', port, isContinuous }, testBlock(['ready']), services.services);
+  return ready.control!(
+    { address: '127.0.0.1', port, fault: undefined, isContinuous },
+    testBlock(['ready']),
+    services.services,
+  );
 }
 
 async function answerOf(port: number): Promise<readonly [number, string]> {
@@ -81,10 +86,14 @@ test('reload: the old configuration is asked until it is withdrawn, and the endp
   const old = control(port, services);
   await old.start!();
   const states = new Map([['kubernetes', false]]);
-  const next = ready.control!({ address: '127.0.0.1', port, isContinuous: false }, testBlock(['ready']), {
-    ...services.services,
-    readiness: () => states,
-  });
+  const next = ready.control!(
+    { address: '127.0.0.1', port, fault: undefined, isContinuous: false },
+    testBlock(['ready']),
+    {
+      ...services.services,
+      readiness: () => states,
+    },
+  );
   await next.start!();
   assert.deepEqual(await answerOf(port), [200, 'OK']);
   await old.stop!();
@@ -94,16 +103,47 @@ test('reload: the old configuration is asked until it is withdrawn, and the endp
   await next.stop!();
 });
 
-test('a held port is told, and is no reason not to start', async () => {
+test('a held port, or none, is no reason not to start, and nothing is said', async () => {
   const holder = createServer().unref();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', () => resolve()));
   const { port } = holder.address() as { port: number };
   const services = testServices();
-  const plugin = control(port, services);
-  await plugin.start!();
-  assert.deepEqual(services.lines, [
-    `[ERROR] plugin/ready: Failed to start ready endpoint: listen tcp 127.0.0.1:${port}: bind: address already in use`,
-  ]);
-  await plugin.stop!();
+  const held = control(port, services);
+  await held.start!();
+  const none = ready.control!(parse('ready :x'), testBlock(['ready']), services.services);
+  await none.start!();
+  assert.deepEqual(services.lines, []);
+  await held.stop!();
+  await none.stop!();
   holder.close();
+});
+
+test('every endpoint shows the plugins of all blocks with ready, and the last block decides how', async () => {
+  const [first, second] = [await freePort(), await freePort()];
+  const services = testServices();
+  const asked: number[][] = [];
+  const shared: ControlServices = {
+    ...services.services,
+    readiness: (blocks) => {
+      asked.push([...blocks]);
+      return services.readiness;
+    },
+  };
+  const make = (index: number, port: number, isContinuous: boolean) =>
+    ready.control!(
+      { address: '127.0.0.1', port, fault: undefined, isContinuous },
+      { ...testBlock(['ready']), index },
+      shared,
+    );
+  const controls = [make(1, first, true), make(4, second, false)];
+  for (const each of controls) await each.start!();
+  services.readiness.set('kubernetes', true);
+  assert.deepEqual(await answerOf(first), [200, 'OK']);
+  services.readiness.set('kubernetes', false);
+  assert.deepEqual(await answerOf(first), [200, 'OK'], 'until-ready: of the last block');
+  assert.deepEqual(asked, [
+    [1, 4],
+    [1, 4],
+  ]);
+  for (const each of controls) await each.stop!();
 });

@@ -10,10 +10,11 @@ import { queryFor } from '../queries.ts';
 
 test('parse', () => {
   assert.deepEqual(whoami.parse(readerOf('whoami', ' whoami')), {});
+  assert.deepEqual(whoami.parse(readerOf('whoami', ' whoami\n whoami y')), {}, 'only the first one is looked at');
   const wrong: readonly (readonly [string, number, string, string])[] = [
     [' whoami x', 2, 'x', "Wrong argument count or unexpected line ending after 'x'"],
-    [' whoami {\n x\n }', 3, 'x', "unknown property 'x'"],
-    [' whoami\n whoami y', 3, 'y', "Wrong argument count or unexpected line ending after 'y'"],
+    [' whoami {\n x\n }', 2, '{', "Unexpected token '{', expecting argument"],
+    [' whoami {\n }', 2, '{', "Unexpected token '{', expecting argument"],
   ];
   for (const [body, line, word, text] of wrong) {
     const message = `plugin/whoami: Corefile:${line} - Error during parsing: ${text}`;
