@@ -30,6 +30,7 @@ import { writeWhoami } from './answer/whoami';
 import { plainBytes, writtenFlags } from './answer/writer';
 import { fillHandoff, leaveRefresh } from './leave';
 import { cacheStep, enterZone, forgetCache, passStep, order, stepAt } from './program/chain';
+import { fitsSlowRule } from './program/slow-rules';
 import { relays, watches } from './program/steps';
 import { longestZone, routeQuestion } from './program/zones';
 import {
@@ -79,6 +80,7 @@ import {
   STEP_RECORDS,
   STEP_RELAY,
   STEP_SLOW,
+  STEP_SLOW_FOR,
   STEP_WATCH,
   STEP_WHOAMI,
   ZONE_BLOCK,
@@ -167,6 +169,7 @@ function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (op == STEP_RELAY) return relays(step) ? handOver(OUTCOME_RELAY, REASON_RELAY, zone, index, handoff) : NEXT;
   if (op == STEP_WATCH) return watches(step) ? handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff) : NEXT;
   if (op == STEP_WHOAMI) return answerWhoami();
+  if (op == STEP_SLOW_FOR) return fitsSlowRule(step) ? handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff) : NEXT;
   if (op == STEP_SLOW) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
   if (op == STEP_END) return handOver(OUTCOME_SLOW, REASON_END, zone, index, handoff);
   return NEXT;

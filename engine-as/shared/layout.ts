@@ -257,6 +257,13 @@ export const STEP_SLOW = 9;
 export const STEP_PASS = 10; // a plugin that does nothing on the way (errors, health...)
 export const STEP_HOSTS = 11;
 export const STEP_BUFSIZE = 12; // +8 largest UDP payload size that what stands below may see
+export const STEP_SLOW_FOR = 13; // +8 rules address, +12 rule count: slow for questions that fit some rule
+
+// slow rule: +0 zone list, +4 class, +8 type (255 = any), +12 literals address, 0 = none, +16 literal count,
+// +20 fallthrough zone list, 0 = never
+export const SLOW_RULE_STRIDE = 24;
+// literal of a name's text: +0 prefix address, +4 prefix bytes, +8 suffix address, +12 suffix bytes
+export const NAME_LITERAL_STRIDE = 16;
 
 // a zone list: u32 count, then {u32 name address, u32 bytes, u32 labels} each
 export const ZONE_LIST_STRIDE = 12;

@@ -1,5 +1,6 @@
 // Names of the protocol's numbers (IANA "Domain Name System (DNS) Parameters") as zone files and CoreDNS's log
-// print them. The numbers that the engine also knows stand in engine-as/shared/codes.ts.
+// print them; types that its DNS library has no word for (WKS, NSAP, A6, SINK, DOA) are TYPEn there, and so here. The
+// numbers that the engine also knows stand in engine-as/shared/codes.ts.
 
 /** `A`, `SRV`, and `TYPE123` for a number without a name (RFC 3597 §5). */
 export function typeName(type: number): string {
@@ -9,6 +10,11 @@ export function typeName(type: number): string {
 /** Reads `A`, `srv` or `TYPE123`; undefined for anything else. */
 export function typeNumber(text: string): number | undefined {
   return numberOf(text, TYPE_NUMBERS, 'TYPE');
+}
+
+/** True for `A` or `SRV`, upper-case; false for `TYPE123`. */
+export function isTypeMnemonic(text: string): boolean {
+  return TYPE_NUMBERS.has(text);
 }
 
 /** `IN`, `CH`, and `CLASS123` for a number without a name (RFC 3597 §5). */
@@ -65,13 +71,13 @@ function table(text: string): ReadonlyMap<number, string> {
 }
 
 const TYPE_NAMES = table(`
-  1=A 2=NS 3=MD 4=MF 5=CNAME 6=SOA 7=MB 8=MG 9=MR 10=NULL 11=WKS 12=PTR 13=HINFO 14=MINFO 15=MX 16=TXT 17=RP 18=AFSDB
-  19=X25 20=ISDN 21=RT 22=NSAP 23=NSAP-PTR 24=SIG 25=KEY 26=PX 27=GPOS 28=AAAA 29=LOC 30=NXT 31=EID 32=NIMLOC 33=SRV
-  34=ATMA 35=NAPTR 36=KX 37=CERT 38=A6 39=DNAME 40=SINK 41=OPT 42=APL 43=DS 44=SSHFP 45=IPSECKEY 46=RRSIG 47=NSEC
+  1=A 2=NS 3=MD 4=MF 5=CNAME 6=SOA 7=MB 8=MG 9=MR 10=NULL 12=PTR 13=HINFO 14=MINFO 15=MX 16=TXT 17=RP 18=AFSDB
+  19=X25 20=ISDN 21=RT 23=NSAP-PTR 24=SIG 25=KEY 26=PX 27=GPOS 28=AAAA 29=LOC 30=NXT 31=EID 32=NIMLOC 33=SRV
+  34=ATMA 35=NAPTR 36=KX 37=CERT 39=DNAME 41=OPT 42=APL 43=DS 44=SSHFP 45=IPSECKEY 46=RRSIG 47=NSEC
   48=DNSKEY 49=DHCID 50=NSEC3 51=NSEC3PARAM 52=TLSA 53=SMIMEA 55=HIP 56=NINFO 57=RKEY 58=TALINK 59=CDS 60=CDNSKEY
   61=OPENPGPKEY 62=CSYNC 63=ZONEMD 64=SVCB 65=HTTPS 99=SPF 100=UINFO 101=UID 102=GID 103=UNSPEC 104=NID 105=L32 106=L64
   107=LP 108=EUI48 109=EUI64 128=NXNAME 249=TKEY 250=TSIG 251=IXFR 252=AXFR 253=MAILB 254=MAILA 255=ANY 256=URI 257=CAA
-  258=AVC 259=DOA 260=AMTRELAY 261=RESINFO 32768=TA 32769=DLV`);
+  258=AVC 260=AMTRELAY 261=RESINFO 32768=TA 32769=DLV`);
 const TYPE_NUMBERS = inverted(TYPE_NAMES);
 
 const CLASS_NAMES = table('1=IN 2=CS 3=CH 4=HS 254=NONE 255=ANY');

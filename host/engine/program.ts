@@ -2,7 +2,6 @@
 // Corefile (layout in engine-as/shared/layout.ts). Main thread only.
 
 import * as layout from '../../engine-as/shared/layout.ts';
-import { composeName } from '../dns/name.ts';
 import type {
   AddressOrder,
   BlockProgram,
@@ -12,8 +11,10 @@ import type {
   RecordsStep,
   RelayStep,
   ServerBlock,
+  SlowRule,
 } from '../plugin/contract.ts';
 import { fillCache } from './cache-step.ts';
+import { Octets } from './octets.ts';
 import { MemoryExhausted, type Writer } from './records.ts';
 
 /** One step as the builder collects it: `fill` writes its parameters once addresses are known. */
@@ -141,6 +142,15 @@ export class BlockSteps implements BlockProgram {
     this.#add(layout.STEP_SLOW);
   }
 
+  slowFor(rules: readonly SlowRule[]): void {
+    this.#add(layout.STEP_SLOW_FOR, (out, at) => {
+      const table = out.reserve(rules.length * layout.SLOW_RULE_STRIDE);
+      out.u32(at + 8, out.address(table));
+      out.u32(at + 12, rules.length);
+      for (const [i, rule] of rules.entries()) fillSlowRule(out, table + i * layout.SLOW_RULE_STRIDE, rule);
+    });
+  }
+
   /** The plugin does nothing on the way of a query. */
   pass(): void {
     this.#add(layout.STEP_PASS);
@@ -171,6 +181,24 @@ function fillOrder(out: Octets, at: number, order: AddressOrder): void {
     out.copy(entry + layout.SUBNET_OCTETS, octets);
   });
   out.u32(at + layout.ROTATE_STEP_SUBNETS, out.address(list));
+}
+
+function fillSlowRule(out: Octets, at: number, rule: SlowRule): void {
+  out.u32(at, out.zoneList(rule.zones));
+  out.u32(at + 4, rule.class);
+  out.u32(at + 8, rule.type);
+  if (rule.literals === undefined || rule.fallthrough === undefined) return;
+  const literals = out.reserve(rule.literals.length * layout.NAME_LITERAL_STRIDE);
+  out.u32(at + 12, out.address(literals));
+  out.u32(at + 16, rule.literals.length);
+  out.u32(at + 20, out.zoneList(rule.fallthrough));
+  for (const [i, { prefix, suffix }] of rule.literals.entries()) {
+    const entry = literals + i * layout.NAME_LITERAL_STRIDE;
+    out.u32(entry, out.ascii(prefix));
+    out.u32(entry + 4, prefix.length);
+    out.u32(entry + 8, out.ascii(suffix));
+    out.u32(entry + 12, suffix.length);
+  }
 }
 
 function fillRecords(out: Octets, at: number, step: RecordsStep): void {
@@ -312,70 +340,4 @@ function buildBlock(out: Octets, block: BlockSteps): number {
   out.u32(endAt + layout.STEP_OP, layout.STEP_END);
   out.u32(endAt + layout.STEP_PLUGIN, block.block.plugins.length);
   return at;
-}
-
-/** A growing run of octets that will lie at `base`. Offsets count from its start, addresses from the memory's. */
-class Octets {
-  readonly #base: number;
-  #octets = new Uint8Array(4096);
-  #view = new DataView(this.#octets.buffer);
-  length = 0;
-
-  constructor(base: number) {
-    this.#base = base;
-  }
-
-  octets(): Uint8Array {
-    return this.#octets.subarray(0, this.length);
-  }
-
-  address(offset: number): number {
-    return this.#base + offset;
-  }
-
-  /** Takes `bytes` zeroed octets, 8-aligned; returns their offset. */
-  reserve(bytes: number): number {
-    const at = (this.length + 7) & ~7;
-    this.length = at + bytes;
-    // The engine compares by words: eight octets of room behind everything.
-    if (this.length + 8 > this.#octets.length) {
-      const larger = new Uint8Array((this.length + 8) * 2);
-      larger.set(this.#octets);
-      this.#octets = larger;
-      this.#view = new DataView(larger.buffer);
-    }
-    return at;
-  }
-
-  copy(at: number, octets: Uint8Array): void {
-    this.#octets.set(octets, at);
-  }
-
-  u32(at: number, value: number): void {
-    this.#view.setUint32(at, value, true);
-  }
-
-  /** A lower-case wire name. */
-  name(text: string): { at: number; bytes: number; labels: number } {
-    const wire = composeName(text.toLowerCase());
-    const at = this.reserve(wire.length);
-    this.#octets.set(wire, at);
-    let labels = 0;
-    for (let p = 0; wire[p]; p += wire[p]! + 1) labels++;
-    return { at, bytes: wire.length, labels };
-  }
-
-  /** A zone list; returns its address. */
-  zoneList(zones: readonly string[]): number {
-    const at = this.reserve(layout.ZONE_LIST_ENTRIES + zones.length * layout.ZONE_LIST_STRIDE);
-    this.u32(at, zones.length);
-    zones.forEach((zone, i) => {
-      const name = this.name(zone);
-      const entry = at + layout.ZONE_LIST_ENTRIES + i * layout.ZONE_LIST_STRIDE;
-      this.u32(entry, this.address(name.at));
-      this.u32(entry + 4, name.bytes);
-      this.u32(entry + 8, name.labels);
-    });
-    return this.address(at);
-  }
 }

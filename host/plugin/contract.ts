@@ -241,6 +241,8 @@ export interface Query {
   readonly local: Endpoint;
   /** Zone of the block's key that was matched. */
   readonly zone: string;
+  /** The metric label of the listener: ServerKey.server. */
+  readonly server: string;
   /** The exchange behind it; 0 for an internal query (resolve()). */
   readonly handle: ExchangeHandle;
   /** Bytes of the query message as parsed. */

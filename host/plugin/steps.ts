@@ -93,6 +93,8 @@ export interface BlockProgram {
   whoami(): void;
   /** Every query that comes this far goes to the slow face. */
   slow(): void;
+  /** Queries that fit one of the rules go to the slow face (plugin template). */
+  slowFor(rules: readonly SlowRule[]): void;
   /** Queries of this block carry labels (plugin metadata). */
   keepMetadata(): void;
   /**
@@ -117,6 +119,23 @@ export type Subnet = {
   readonly octets: Uint8Array;
   readonly prefixBits: number;
 };
+
+/** Questions that a plugin's slow face wants to see. 255 is ANY: it fits all, as a rule's and as a question's. */
+export interface SlowRule {
+  readonly zones: readonly string[];
+  readonly class: number;
+  readonly type: number;
+  /** A name that fits none of these and lies below `fallthrough` is passed by. undefined: all names are wanted. */
+  readonly literals: readonly NameLiteral[] | undefined;
+  /** undefined = never. */
+  readonly fallthrough: readonly string[] | undefined;
+}
+
+/** How the text of a lower-case name begins and ends: `a-z 0-9 _ -` and dots; '' = any way. */
+export interface NameLiteral {
+  readonly prefix: string;
+  readonly suffix: string;
+}
 
 export interface LogRule {
   /** Lower-case zone; `.` for all. */

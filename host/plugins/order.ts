@@ -21,6 +21,7 @@ import { ready } from './ready/ready.ts';
 import { reload } from './reload/reload.ts';
 import { rewrite } from './rewrite/rewrite.ts';
 import { root } from './root/root.ts';
+import { template } from './template/template.ts';
 import { whoami } from './whoami/whoami.ts';
 
 /** What the server knows of a directive: its configuration and control half are its own business. */
@@ -42,6 +43,7 @@ export const directives: readonly AnyDirective[] = [
   loadbalance,
   rewrite,
   cache,
+  template,
   hosts,
   kubernetes,
   loop,

@@ -210,6 +210,7 @@ export class ExchangeTable implements Exchanges {
       remote: decodeSocketAddress(octets, this.at(handle) + layout.EXCHANGE_SOCKADDR),
       local: path.local(this.at(handle)),
       zone: nameText(this.#area.copy(nameAt, nameBytes)),
+      server: path.listening.server,
       handle,
       bytes,
       metadata: this.metadata(handle),

@@ -19,6 +19,7 @@ export function queryFor(name: string, fields: Partial<Query> = {}): Query {
     remote: { address: '127.0.0.1', port: 40212, family: 4 },
     local: { address: '127.0.0.1', port: 53, family: 4 },
     zone: '.',
+    server: 'dns://:53',
     handle: 1,
     metadata: NO_LABELS,
     bytes: 12 + wire.length + 4,

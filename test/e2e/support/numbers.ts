@@ -43,6 +43,8 @@ export const RCODES: Readonly<Record<string, number>> = {
   BADVERS: 16,
   YXRRSET: 7,
   BADCOOKIE: 23,
+  BADKEY: 17,
+  BADTIME: 18,
 };
 
 export const CLASSES: Readonly<Record<string, number>> = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 };

@@ -245,6 +245,7 @@ const QUERY: Query = {
   remote: { address: '127.0.0.1', port: 5353, family: 4 },
   local: { address: '127.0.0.1', port: 53, family: 4 },
   zone: '.',
+  server: 'dns://:53',
   handle: 3,
   bytes: 40,
   metadata: NO_LABELS,

@@ -1,0 +1,21 @@
+// Names of types and classes as CoreDNS's templates have them: '' for a number without a mnemonic.
+
+import { CLASS_ANY } from '../../../engine-as/shared/codes.ts';
+import { className, isTypeMnemonic, typeName } from '../../dns/types.ts';
+
+export function typeLabel(type: number): string {
+  if (type === 0) return 'None';
+  if (type === 65535) return 'Reserved';
+  const name = typeName(type);
+  return isTypeMnemonic(name) ? name : '';
+}
+
+export function classLabel(queryClass: number): string {
+  const name = className(queryClass);
+  return name.startsWith('CLASS') ? '' : name;
+}
+
+/** The usual class of a rule's questions. */
+export function labelOfClass(ruleClass: number): string {
+  return ruleClass === CLASS_ANY ? 'IN' : classLabel(ruleClass);
+}

@@ -1,0 +1,189 @@
+// CoreDNS plugin template: answers made from Go templates over the question. See README.md.
+//
+//   rule 1 ─ elsewhere ─► rule 2 ─ elsewhere ─► ... ─► next plugin
+//     │ │                  unmatched: falls through like elsewhere, or SERVFAIL
+//     │ └ unmatched without fallthrough ─► SERVFAIL
+//     └ matched ─► records from texts ─► answer
+
+import {
+  EDNS_DO,
+  FLAG_AA,
+  FLAG_TC,
+  RCODE_SERVFAIL,
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_CNAME,
+} from '../../../engine-as/shared/codes.ts';
+import type { Edns } from '../../dns/edns.ts';
+import type { ResourceRecord } from '../../dns/message.ts';
+import { longestZone, spelledText } from '../../dns/name.ts';
+import { parseRecord, UnwritableRecord, ZoneFileError } from '../../dns/zone-file.ts';
+import { errorAnswer } from '../../plugin/chain.ts';
+import type { Answer, Control, Directive, Next, Outcome, Plugin, Query, ShardServices } from '../../plugin/contract.ts';
+import { Counts, claimSlots, countNotice, type KnownSlots, type MatchLabels } from './counts.ts';
+import { type Matched, templateData } from './data.ts';
+import { executeTemplate, TemplateError } from './language/interpreter.ts';
+import { listText } from './language/nodes.ts';
+import type { Template } from './language/parser.ts';
+import type { Struct } from './language/values.ts';
+import { literalsOf } from './literals.ts';
+import { parseTemplates, type Section, type TemplateConfig, type TemplateRule } from './parse.ts';
+import { Rule, SECTIONS } from './rule.ts';
+
+const OPTION_EDE = 15;
+const EDE_PAYLOAD_BYTES = 4096;
+
+export const template: Directive<TemplateConfig, Control> = {
+  name: 'template',
+  oncePerBlock: false,
+  parse: parseTemplates,
+  control: (config, block, services) => ({
+    shared: claimSlots(config, block, services),
+    onNotice: (message) => countNotice(message, services),
+  }),
+  compile: ({ rules }, program) =>
+    program.slowFor(
+      rules.map((rule) => ({
+        zones: rule.zones,
+        class: rule.class,
+        type: rule.type,
+        literals: literalsOf(rule.patterns),
+        fallthrough: rule.fallthrough,
+      })),
+    ),
+  create: (config, _block, services, shared) => new Templates(config, services, shared as KnownSlots),
+};
+
+/** A record that CoreDNS cannot write either: it sends nothing at all. */
+class NoReply extends Error {
+  override name = 'NoReply';
+}
+
+/** A template that failed, or whose text is no record. */
+class FailedRecord extends Error {
+  override name = 'FailedRecord';
+}
+
+class Templates implements Plugin {
+  readonly name = 'template';
+  readonly #zones: readonly string[];
+  readonly #rules: readonly Rule[];
+  readonly #services: ShardServices;
+  readonly #counts: Counts;
+
+  constructor(config: TemplateConfig, services: ShardServices, slots: KnownSlots) {
+    this.#zones = config.rules.flatMap(({ zones }) => zones);
+    this.#rules = config.rules.map((rule) => new Rule(rule));
+    this.#services = services;
+    this.#counts = new Counts(slots, services);
+  }
+
+  async answer(query: Query, next: Next): Promise<Outcome> {
+    if (longestZone(this.#zones, query.name) === undefined) return next(query);
+    for (const rule of this.#rules) {
+      const fit = rule.fit(query);
+      if (fit === 'elsewhere') continue;
+      if (fit !== 'unmatched') return this.#matched(rule, fit);
+      if (!rule.fallsThrough(query.name)) return errorAnswer(RCODE_SERVFAIL, this.name, '');
+    }
+    return next(query);
+  }
+
+  async #matched(rule: Rule, matched: Matched): Promise<Outcome> {
+    const labels: MatchLabels = {
+      server: matched.query.server,
+      zone: matched.zone,
+      class: matched.class,
+      type: matched.type,
+    };
+    this.#counts.match(labels);
+    if (rule.config.rcode === RCODE_SERVFAIL) return errorAnswer(RCODE_SERVFAIL, this.name, '');
+    try {
+      return await this.#compose(rule, matched, labels);
+    } catch (error) {
+      if (error instanceof FailedRecord) return errorAnswer(RCODE_SERVFAIL, this.name, error.message);
+      if (error instanceof NoReply) return { kind: 'drop' };
+      throw error;
+    }
+  }
+
+  async #compose(rule: Rule, matched: Matched, labels: MatchLabels): Promise<Answer> {
+    const { rcode, error } = rule.config;
+    const data = templateData(matched);
+    const sections: Record<Section, ResourceRecord[]> = { answer: [], additional: [], authority: [] };
+    let isTruncated = false;
+    for (const section of SECTIONS) {
+      for (const text of rule.templates[section]) {
+        const record = this.#record(text, data, labels, section);
+        if (record === undefined) throw missingRecord(matched.query, section);
+        sections[section].push(record);
+        const chased = section === 'answer' ? await this.#chase(matched.query, record) : undefined;
+        if (chased === undefined) continue;
+        isTruncated = (chased.flags & FLAG_TC) !== 0;
+        sections.answer.push(...chased.answer);
+      }
+    }
+    if (rcode > 0xf && error === undefined && matched.query.message.edns === undefined) {
+      throw new NoReply('the rcode needs an OPT, and there is none');
+    }
+    return {
+      kind: 'answer',
+      rcode,
+      flags: FLAG_AA | (isTruncated ? FLAG_TC : 0),
+      ...sections,
+      edns: error && extendedErrorEdns(error),
+      from: this.name,
+    };
+  }
+
+  #record(text: Template, data: Struct, labels: MatchLabels, section: Section): ResourceRecord | undefined {
+    const fail = (family: 'template_failures' | 'rr_failures', { message }: Error): never => {
+      this.#counts.failure(family, labels, section, utf8(listText(text.nodes)));
+      throw new FailedRecord(utf8(message));
+    };
+    let octets: string;
+    try {
+      octets = executeTemplate(text, data);
+    } catch (error) {
+      if (error instanceof TemplateError) return fail('template_failures', error);
+      throw error;
+    }
+    try {
+      return parseRecord(octets);
+    } catch (error) {
+      if (error instanceof ZoneFileError) return fail('rr_failures', error);
+      if (error instanceof UnwritableRecord) throw new NoReply(error.message);
+      throw error;
+    }
+  }
+
+  /** The records behind a CNAME, asked of this server itself; undefined where there is nothing to ask. */
+  #chase(query: Query, { type, rdata }: ResourceRecord): Promise<Answer> | undefined {
+    if (type !== TYPE_CNAME || rdata.length === 0) return undefined;
+    if (query.type !== TYPE_A && query.type !== TYPE_AAAA) return undefined;
+    return this.#services.resolve(query, spelledText(rdata), query.type);
+  }
+}
+
+/** CoreDNS cannot write a text without a record, and panics where it would follow an alias. */
+function missingRecord({ type }: Query, section: Section): Error {
+  const isFollowing = section === 'answer' && (type === TYPE_A || type === TYPE_AAAA);
+  return isFollowing ? new Error('the text of an answer holds no record') : new NoReply('the text holds no record');
+}
+
+/** CoreDNS sets DO whether or not the client did. */
+function extendedErrorEdns({ code, reason }: NonNullable<TemplateRule['error']>): Edns {
+  const text = Buffer.from(reason, 'utf8');
+  const octets = Uint8Array.of(code >> 8, code & 0xff, ...text);
+  return {
+    payloadBytes: EDE_PAYLOAD_BYTES,
+    extendedRcode: 0,
+    version: 0,
+    flags: EDNS_DO,
+    options: [{ code: OPTION_EDE, octets }],
+  };
+}
+
+function utf8(octets: string): string {
+  return Buffer.from(octets, 'latin1').toString('utf8');
+}
