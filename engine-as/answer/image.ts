@@ -75,9 +75,9 @@ export const GROUP_STRIDE: u32 = 4;
 export const TRAIT_CACHEABLE: u32 = 1; // the cache may store it
 export const TRAIT_OPT: u32 = 2; // an OPT is kept
 export const TRAIT_GROUPS: u32 = 4; // there is something to shuffle
-export const TRAIT_ANSWERS: u32 = 16; // NOERROR, and the question is answered
 export const TRAIT_TSIG: u32 = 8; // signed: never truncated (CoreDNS core, A5)
-export const TRAIT_ORDER_SHIFT: u32 = 4; // two bits: the ORDER_ that it was built for
+export const TRAIT_ANSWERS: u32 = 16; // NOERROR, and the question is answered
+export const TRAIT_ORDER_SHIFT: u32 = 6; // two bits: the ORDER_ that it was built for
 
 /** The image's part of IMAGE_SCRATCH; behind it the list of the received RRs, or the order of RRs being emitted. */
 export const IMAGE_ROOM: u32 = IMAGE_BYTES_MAX - 49152;
