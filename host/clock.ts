@@ -11,3 +11,22 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
 };
+
+/** What turnMs() says until the turn ends; negative: nothing yet. */
+let heldMs = -1;
+
+function forget(): void {
+  heldMs = -1;
+}
+
+/** The time, as read once for this turn of the event loop or by holdTurn(): for paths where each reading costs. */
+export function turnMs(): number {
+  return heldMs < 0 ? holdTurn() : heldMs;
+}
+
+/** Reads the clock for what follows in this turn; a loop over batches does it for each. */
+export function holdTurn(): number {
+  if (heldMs < 0) process.nextTick(forget);
+  heldMs = performance.now();
+  return heldMs;
+}

@@ -68,6 +68,8 @@ const TRIES_MAX: u32 = 4;
 const EVICTIONS_MAX: u32 = 16;
 /** Slots walked to find an entry to evict; the fewer there are, the larger they must be. */
 const WALK_MAX: u32 = 8192;
+/** Slots of a full set that are looked at for an expired entry. */
+const NEIGHBOURS: u32 = 4;
 
 /** The last reply given to cacheStoreAs() was stored. */
 export let wasStored: bool = false;
@@ -249,7 +251,6 @@ function choose(table: u32, set: u32, tag: u32): u32 {
   const ways = load<u32>(table + TABLE_WAYS); // Bounds: a cache's header; below, i < ways
   let own: u32 = 0;
   let empty: u32 = 0;
-  let expired: u32 = 0;
   for (let i: u32 = 0; i < ways; i++) {
     const slot = set + i * 8;
     const word = atomic.load<u64>(slot);
@@ -258,12 +259,26 @@ function choose(table: u32, set: u32, tag: u32): u32 {
     } else if (<u32>(word >> 32) == tag && isSameKey(table, <u32>word)) {
       if (!own) own = slot;
       else take(table, slot, word);
-    } else if (!empty && !expired && isExpired(table, <u32>word)) expired = slot;
+    }
   }
   chosenOwn = own != 0;
   if (own) return own;
-  if (empty) return empty;
-  return expired ? expired : set + random(ways) * 8;
+  return empty ? empty : victim(table, set, ways);
+}
+
+/**
+ * A random slot of a full set, or a neighbour whose entry has expired. Only a few are looked at: each is another line of
+ * memory, and CoreDNS does not look at all.
+ */
+function victim(table: u32, set: u32, ways: u32): u32 {
+  const first = random(ways);
+  let way = first;
+  for (let i: u32 = 0; i < NEIGHBOURS; i++) {
+    const word = atomic.load<u64>(set + way * 8); // Bounds: way < ways
+    if (word && isExpired(table, <u32>word)) return set + way * 8;
+    way = way + 1 < ways ? way + 1 : 0;
+  }
+  return set + first * 8;
 }
 
 function isSameKey(table: u32, number: u32): bool {

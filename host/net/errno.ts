@@ -2,11 +2,13 @@
 // operators grep for those lines.
 
 export const EINTR = 4;
+export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const EFAULT = 14;
 export const EINVAL = 22;
 export const ENOTSOCK = 88;
+export const EMSGSIZE = 90;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
@@ -16,6 +18,7 @@ const TEXTS: Readonly<Record<number, string>> = {
   1: 'operation not permitted',
   2: 'no such file or directory',
   4: 'interrupted system call',
+  5: 'input/output error',
   9: 'bad file descriptor',
   11: 'resource temporarily unavailable',
   12: 'cannot allocate memory',

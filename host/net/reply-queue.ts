@@ -17,6 +17,7 @@ import {
   MMSGHDR_STRIDE,
   SOCKADDR_STRIDE,
 } from '../../engine-as/shared/layout.ts';
+import { copyWords, WORDWISE_BYTES_MAX, wordsOf } from './copy-words.ts';
 import type { NativeSockets } from './sockets.ts';
 import type { QueuedReply } from './transport.ts';
 
@@ -33,6 +34,8 @@ export class ReplyQueue {
   readonly #words: Uint32Array;
   readonly #iovecWords: Uint32Array;
   readonly #octets = Buffer.allocUnsafeSlow(OCTETS);
+  readonly #sourceWords: Uint32Array;
+  readonly #octetWords: Uint32Array;
   readonly #octetsLow: number;
   readonly #octetsHigh: number;
   #used = 0;
@@ -40,6 +43,8 @@ export class ReplyQueue {
   /** @param source the shared memory that replies are copied from. */
   constructor(sockets: NativeSockets, source: Buffer) {
     this.#source = source;
+    this.#sourceWords = wordsOf(source);
+    this.#octetWords = wordsOf(this.#octets);
     const headers = new Uint8Array(BATCH * MMSGHDR_STRIDE);
     const iovecs = new Uint8Array(BATCH * IOVEC_STRIDE);
     this.#words = new Uint32Array(headers.buffer);
@@ -66,11 +71,13 @@ export class ReplyQueue {
     // Multiples of 8 keep the sockaddr and the control message aligned as the kernel wants them
     const sockaddrAt = (messageAt + reply.bytes + 7) & ~7;
     const controlAt = sockaddrAt + SOCKADDR_STRIDE;
-    this.#source.copy(this.#octets, messageAt, reply.messageAt, reply.messageAt + reply.bytes);
-    this.#source.copy(this.#octets, sockaddrAt, reply.sockaddrAt, reply.sockaddrAt + reply.sockaddrBytes);
-    if (reply.controlBytes !== 0) {
-      this.#source.copy(this.#octets, controlAt, reply.controlAt, reply.controlAt + reply.controlBytes);
+    if ((reply.messageAt & 3) === 0 && reply.bytes <= WORDWISE_BYTES_MAX) {
+      this.#copy(messageAt, reply.messageAt, reply.bytes);
+    } else {
+      this.#source.copy(this.#octets, messageAt, reply.messageAt, reply.messageAt + reply.bytes);
     }
+    this.#copy(sockaddrAt, reply.sockaddrAt, reply.sockaddrBytes);
+    if (reply.controlBytes !== 0) this.#copy(controlAt, reply.controlAt, reply.controlBytes);
     const header = (this.count * MMSGHDR_STRIDE) >>> 2;
     const iovec = (this.count * IOVEC_STRIDE) >>> 2;
     this.#point(this.#words, header + (MMSGHDR_NAME >>> 2), sockaddrAt);
@@ -88,10 +95,14 @@ export class ReplyQueue {
     this.#used = 0;
   }
 
+  #copy(to: number, from: number, bytes: number): void {
+    copyWords(this.#octetWords, to, this.#sourceWords, from, bytes);
+  }
+
   /** Writes a 64-bit pointer to `#octets[at]` as two words, without a BigInt. */
   #point(words: Uint32Array, index: number, at: number): void {
     const low = this.#octetsLow + at;
-    words[index] = low % HIGH;
-    words[index + 1] = this.#octetsHigh + (low >= HIGH ? 1 : 0);
+    words[index] = low < HIGH ? low : low - HIGH;
+    words[index + 1] = low < HIGH ? this.#octetsHigh : this.#octetsHigh + 1;
   }
 }

@@ -7,9 +7,11 @@
 
 import { FLAG_AD, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
+import { turnMs } from '../clock.ts';
 import { parseMessage } from '../dns/message.ts';
 import { nameText } from '../dns/name.ts';
 import type { Engine } from '../engine/load.ts';
+import { copyWords } from '../net/copy-words.ts';
 import { decodeSocketAddress } from '../net/socket-address.ts';
 import type { ExchangeHandle, Exchanges, Metadata, Query } from '../plugin/contract.ts';
 import { NO_LABELS } from '../plugin/metadata.ts';
@@ -133,7 +135,8 @@ export class ExchangeTable implements Exchanges {
   }
 
   offset(handle: ExchangeHandle): number {
-    return this.#large.get(handle) ?? this.at(handle) + layout.EXCHANGE_MESSAGE;
+    const small = this.at(handle) + layout.EXCHANGE_MESSAGE;
+    return this.#large.size === 0 ? small : (this.#large.get(handle) ?? small);
   }
 
   bytes(handle: ExchangeHandle): number {
@@ -248,7 +251,7 @@ export class ExchangeTable implements Exchanges {
     const { engine } = this.#parts;
     const logCount = this.#area.word(layout.SHARD_LOG_COUNT);
     const outAt = this.#area.at + layout.LARGE_OUT;
-    const nowMs = performance.now();
+    const nowMs = turnMs();
     this.#area.stamp(nowMs);
     const replyBytes = engine.finish(
       this.#area.at,
@@ -328,7 +331,7 @@ export class ExchangeTable implements Exchanges {
     this.#paths[handle] = undefined;
     this.#metadata[handle] = undefined;
     this.#generations[handle] = undefined;
-    const large = this.#large.get(handle);
+    const large = this.#large.size === 0 ? undefined : this.#large.get(handle);
     if (large !== undefined) {
       this.#large.delete(handle);
       this.#freeLarge.push((large - this.#largeAt) / (LARGE_ENTRIES * layout.EXCHANGE_STRIDE));
@@ -369,9 +372,13 @@ export class ExchangeTable implements Exchanges {
     words[entry + (layout.EXCHANGE_CONTROLLEN >>> 2)] = leaving.controlBytes;
     words[entry + ((layout.EXCHANGE_ASKED + layout.ASKED_NAME_BYTES) >>> 2)] = 0;
     floats[(at + layout.EXCHANGE_STARTED_MS) >>> 3] = leaving.startedMs;
-    octets.copy(octets, at + layout.EXCHANGE_SOCKADDR, leaving.sockaddrAt, leaving.sockaddrAt + leaving.sockaddrBytes);
-    octets.copy(octets, at + layout.EXCHANGE_CONTROL, leaving.controlAt, leaving.controlAt + leaving.controlBytes);
-    octets.copy(octets, this.offset(handle), leaving.messageAt, leaving.messageAt + leaving.bytes);
+    copyWords(words, at + layout.EXCHANGE_SOCKADDR, words, leaving.sockaddrAt, leaving.sockaddrBytes);
+    copyWords(words, at + layout.EXCHANGE_CONTROL, words, leaving.controlAt, leaving.controlBytes);
+    if ((leaving.messageAt & 3) === 0 && leaving.bytes <= layout.EXCHANGE_MESSAGE_MAX) {
+      copyWords(words, at + layout.EXCHANGE_MESSAGE, words, leaving.messageAt, leaving.bytes);
+    } else {
+      octets.copy(octets, this.offset(handle), leaving.messageAt, leaving.messageAt + leaving.bytes);
+    }
   }
 
   #block(handle: ExchangeHandle): number {

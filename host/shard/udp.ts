@@ -5,6 +5,7 @@
 
 import { OUTCOME_ANSWER, OUTCOME_LARGE, OUTCOME_RELAY, OUTCOME_SLOW, PROTO_UDP } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
+import { holdTurn } from '../clock.ts';
 import type { Engine } from '../engine/load.ts';
 import { decodeSocketAddress, sockaddrBytes } from '../net/socket-address.ts';
 import { isWildcard, type QueuedReply, type UdpTransport } from '../net/transport.ts';
@@ -110,7 +111,7 @@ export class UdpLoop implements ReplyPath {
 
   #serve(count: number): void {
     const { area, engine } = this.#parts;
-    const startedMs = performance.now();
+    const startedMs = holdTurn();
     area.stamp(startedMs);
     engine.serve(area.at, this.listening.program, count);
     const replies = area.word(layout.SHARD_SEND_COUNT);

@@ -3,11 +3,24 @@
 //
 //   header i ─► iovecs 2i, 2i + 1 ─► head i (id, flags)  +  octets 4.. of the saved message, or of a staging slot
 //
+// Consecutive messages of one length leave as one datagram that the kernel cuts up (UDP_SEGMENT), which spares most of
+// the way through the network stack for all but the first. A route that cannot do it says so, and gets them one by one.
+//
+//   header i ─► iovecs 2i .. 2(i + n) - 1, control message: segments of that length
+//
 // Not in shared memory: only this thread and the kernel read it.
 
-import { BATCH, IOVEC_STRIDE, MMSGHDR_IOV, MMSGHDR_IOVLEN, MMSGHDR_STRIDE } from '../../engine-as/shared/layout.ts';
-import { EAGAIN } from '../net/errno.ts';
-import type { NativeSockets } from '../net/sockets.ts';
+import {
+  BATCH,
+  IOVEC_STRIDE,
+  MMSGHDR_CONTROL,
+  MMSGHDR_CONTROLLEN,
+  MMSGHDR_IOV,
+  MMSGHDR_IOVLEN,
+  MMSGHDR_STRIDE,
+} from '../../engine-as/shared/layout.ts';
+import { EAGAIN, EINVAL, EIO, EMSGSIZE } from '../net/errno.ts';
+import { type NativeSockets, SOL_UDP, UDP_SEGMENT } from '../net/sockets.ts';
 
 const HEAD_BYTES = 4;
 /** Composed messages in one queue (health probes, questions of the slow face). */
@@ -16,12 +29,33 @@ const STAGED_BYTES = 768;
 /** How long the socket may keep a batch waiting before the rest of it is lost. */
 const WAIT_MS = 5;
 const HIGH = 2 ** 32;
+/** Fewer messages of one length are not worth a control message. */
+const JOINED_MIN = 3;
+/** Of one datagram before it is cut up. */
+const JOINED_BYTES_MAX = 60_000;
+/** A message that fits every route's frames. */
+const SEGMENT_BYTES_MAX = 1200;
+/** struct cmsghdr { size_t length; int level; int type; } and a u16, padded. */
+const CONTROL_BYTES = 24;
+const CONTROL_LENGTH = 18;
+const CONTROL_VALUE = 16;
+
+/** Whether datagrams that the kernel cuts up are tried; off for good after the first route that refuses one. */
+let mayJoin = true;
+
+/** Tests: whether joining is tried. */
+export function setJoining(isOn: boolean): void {
+  mayJoin = isOn;
+}
 
 export class UpstreamQueue {
   count = 0;
   readonly #sockets: NativeSockets;
   /** `#headers[i]` begins at header i. */
   readonly #headers: readonly Uint8Array[];
+  readonly #headerWords: Uint32Array;
+  /** `#controls[i x CONTROL_BYTES]`: the control message of header i. */
+  readonly #controls = new Uint8Array(BATCH * CONTROL_BYTES);
   readonly #iovecs = new Uint32Array((BATCH * 2 * IOVEC_STRIDE) / 4);
   readonly #heads = new Uint8Array(BATCH * HEAD_BYTES);
   readonly #staging = new Uint8Array(STAGED_MAX * STAGED_BYTES);
@@ -41,7 +75,10 @@ export class UpstreamQueue {
     this.#stagingHigh = Number(staging >> 32n);
     const headers = new Uint8Array(BATCH * MMSGHDR_STRIDE);
     this.#headers = Array.from({ length: BATCH }, (_, i) => headers.subarray(i * MMSGHDR_STRIDE));
+    this.#headerWords = new Uint32Array(headers.buffer);
     const view = new DataView(headers.buffer);
+    const controls = new DataView(this.#controls.buffer);
+    const controlsAddress = sockets.addressOf(this.#controls);
     const iovecs = new DataView(this.#iovecs.buffer);
     const iovecsAddress = sockets.addressOf(new Uint8Array(this.#iovecs.buffer));
     const headsAddress = sockets.addressOf(this.#heads);
@@ -49,6 +86,10 @@ export class UpstreamQueue {
       const pair = i * 2 * IOVEC_STRIDE;
       view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOV, iovecsAddress + BigInt(pair), true);
       view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOVLEN, 2n, true);
+      view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_CONTROL, controlsAddress + BigInt(i * CONTROL_BYTES), true);
+      controls.setBigUint64(i * CONTROL_BYTES, BigInt(CONTROL_LENGTH), true);
+      controls.setInt32(i * CONTROL_BYTES + 8, SOL_UDP, true);
+      controls.setInt32(i * CONTROL_BYTES + 12, UDP_SEGMENT, true);
       iovecs.setBigUint64(pair, headsAddress + BigInt(i * HEAD_BYTES), true);
       iovecs.setBigUint64(pair + 8, BigInt(HEAD_BYTES), true);
     }
@@ -83,15 +124,65 @@ export class UpstreamQueue {
     this.clear();
     let sent = 0;
     let waits = 0;
-    // Bounds: each round sends a message, waits (once), or ends.
+    // Bounds: each round sends a message, waits (once), gives up joining (once), or ends.
     while (sent < count) {
-      const result = this.#sockets.sendmmsg(fd, this.#headers[sent]!, count - sent);
-      if (result > 0) sent += result;
+      const run = mayJoin ? this.#join(sent, count) : 1;
+      const result = this.#sockets.sendmmsg(fd, this.#headers[sent]!, run === 1 ? this.#singles(sent, count) : 1);
+      if (run > 1) this.#part(sent);
+      if (result > 0) sent += run === 1 ? result : run;
+      else if (run > 1 && (result === -EIO || result === -EINVAL || result === -EMSGSIZE)) mayJoin = false;
       else if (result !== -EAGAIN) return -result;
       // The rest is lost, as on any network: the queries' own timeouts see to it
       else if (waits++ > 0 || !this.#sockets.waitWritable(fd, WAIT_MS)) return 0;
     }
     return 0;
+  }
+
+  /** Makes header `first` stand for all messages of its length that follow it; returns how many they are. */
+  #join(first: number, count: number): number {
+    const bytes = this.#bodyBytes(first);
+    let behind = first + 1;
+    let total = bytes;
+    while (behind < count && this.#bodyBytes(behind) === bytes && total + bytes + HEAD_BYTES <= JOINED_BYTES_MAX) {
+      total += bytes + HEAD_BYTES;
+      behind++;
+    }
+    const run = behind - first;
+    if (run < JOINED_MIN || bytes > SEGMENT_BYTES_MAX) return 1;
+    const header = (first * MMSGHDR_STRIDE) >>> 2;
+    this.#headerWords[header + (MMSGHDR_IOVLEN >>> 2)] = 2 * run;
+    this.#headerWords[header + (MMSGHDR_CONTROLLEN >>> 2)] = CONTROL_BYTES;
+    const segment = bytes + HEAD_BYTES;
+    this.#controls[first * CONTROL_BYTES + CONTROL_VALUE] = segment & 0xff;
+    this.#controls[first * CONTROL_BYTES + CONTROL_VALUE + 1] = segment >> 8;
+    return run;
+  }
+
+  /** Header `index` stands for its own message again. */
+  #part(index: number): void {
+    const header = (index * MMSGHDR_STRIDE) >>> 2;
+    this.#headerWords[header + (MMSGHDR_IOVLEN >>> 2)] = 2;
+    this.#headerWords[header + (MMSGHDR_CONTROLLEN >>> 2)] = 0;
+  }
+
+  /** How many messages from `first` on leave one by one: up to the next that can be joined with those behind it. */
+  #singles(first: number, count: number): number {
+    if (!mayJoin) return count - first;
+    let behind = first + 1;
+    while (behind < count && !this.#beginsRun(behind, count)) behind++;
+    return behind - first;
+  }
+
+  #beginsRun(index: number, count: number): boolean {
+    if (index + JOINED_MIN > count || this.#bodyBytes(index) > SEGMENT_BYTES_MAX) return false;
+    const bytes = this.#bodyBytes(index);
+    for (let i = index + 1; i < index + JOINED_MIN; i++) if (this.#bodyBytes(i) !== bytes) return false;
+    return true;
+  }
+
+  /** Octets of message `index` behind its head. */
+  #bodyBytes(index: number): number {
+    return this.#iovecs[(index * 2 + 1) * (IOVEC_STRIDE / 4) + 2]!;
   }
 
   clear(): void {
@@ -111,8 +202,8 @@ export class UpstreamQueue {
   #point(baseLow: number, baseHigh: number, at: number, bytes: number): void {
     const iovec = (this.count * 2 + 1) * (IOVEC_STRIDE / 4);
     const low = baseLow + at;
-    this.#iovecs[iovec] = low % HIGH;
-    this.#iovecs[iovec + 1] = baseHigh + (low >= HIGH ? 1 : 0);
+    this.#iovecs[iovec] = low < HIGH ? low : low - HIGH;
+    this.#iovecs[iovec + 1] = low < HIGH ? baseHigh : baseHigh + 1;
     this.#iovecs[iovec + 2] = bytes;
   }
 }

@@ -22,6 +22,7 @@ import {
   UPSTREAM_SLOTS,
   UPSTREAM_STRIDE,
 } from '../../engine-as/shared/layout.ts';
+import { holdTurn } from '../clock.ts';
 import { EAGAIN, errnoText } from '../net/errno.ts';
 import { AF_INET, AF_INET6, hostPort } from '../net/socket-address.ts';
 import { type NativeSockets, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, type Watch } from '../net/sockets.ts';
@@ -238,6 +239,7 @@ class NativeUdp implements UdpUpstream, MessageSender {
         this.#listener.onError(errnoText(-count));
         continue;
       }
+      holdTurn();
       for (let i = 0; i < count && this.#fd >= 0; i++) {
         const bytes = io.length(i);
         this.#listener.onMessage(io.place(i, bytes), bytes);

@@ -9,7 +9,7 @@
 //   control.ts    the main thread's half        host-lookup.ts           host names among the upstreams
 
 import { RCODE_SERVFAIL } from '../../../engine-as/shared/codes.ts';
-import { systemClock } from '../../clock.ts';
+import { turnMs } from '../../clock.ts';
 import { isInZone } from '../../dns/name.ts';
 import type {
   BlockProgram,
@@ -80,7 +80,7 @@ export interface ForwardParts {
   readonly schedule: Schedule;
 }
 
-const SYSTEM_PARTS: ForwardParts = { now: () => systemClock.now(), schedule: systemSchedule };
+const SYSTEM_PARTS: ForwardParts = { now: turnMs, schedule: systemSchedule };
 
 export class Forward implements Plugin {
   readonly name = 'forward';

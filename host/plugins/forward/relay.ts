@@ -8,7 +8,7 @@
 
 import { RCODE_REFUSED } from '../../../engine-as/shared/codes.ts';
 import type { Exchanges, SlotWriter, Upstreams } from '../../plugin/contract.ts';
-import { type FlightMessage, PROTOCOL_UDP, type RelayCore } from './connection.ts';
+import { type FlightMessage, PROTOCOL_TCP, PROTOCOL_UDP, type RelayCore } from './connection.ts';
 import type { RareReply } from './control.ts';
 import { FlightTable } from './flights.ts';
 import type { Schedule } from './health.ts';
@@ -263,7 +263,10 @@ export class StanzaRelay implements RelayCore {
     this.#waiters.tellAttempt(flight, member.target.text);
     const isTcp = this.#isTcp(flights.flags[flight]!);
     const problem = dialProblem(member.target, isTcp ? 'tcp' : 'udp');
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) {
+      this.countConnection(member.index, isTcp ? PROTOCOL_TCP : PROTOCOL_UDP, false);
+      return problem;
+    }
     return isTcp ? member.tcp.send(flight, nowMs) : member.udp.send(flight, nowMs);
   }
 

@@ -100,7 +100,7 @@ export function dialProblem(target: UpstreamTarget, protocol: 'udp' | 'tcp'): st
     return `dial ${protocol}: ${reason}`;
   }
   const isSuitable = source === undefined || source.includes(':') === address.includes(':');
-  return isSuitable ? undefined : `dial ${protocol}: address ${sourceText(source)}: no suitable address`;
+  return isSuitable ? undefined : `dial ${protocol}: address ${sourceText(source)}: no suitable address found`;
 }
 
 /** The addresses in the text of a failed dial: `192.0.2.1:53`, with `source_address` `10.0.0.1:0->192.0.2.1:53`. */

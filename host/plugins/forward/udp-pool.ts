@@ -22,7 +22,7 @@ const SOCKETS_WANTED = 4;
 /** Open sockets of one upstream and shard, retired ones included. */
 const SOCKETS_MAX = 32;
 /** A burst keeps its socket for as many queries, so that they leave and come back in one system call. */
-const BURST = 16;
+const BURST = 64;
 /** Queries in flight on one socket before another one is opened. */
 const IN_FLIGHT_WANTED = 1024;
 /** Beyond it a free id is not found quickly any more. */
