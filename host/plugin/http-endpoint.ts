@@ -2,7 +2,7 @@
 // with ControlServices.shared(), so that a reload never closes it and blocks with the same address share it.
 
 import { lookup } from 'node:dns/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../errors.ts';
 
@@ -11,6 +11,13 @@ export interface HttpReply {
   readonly body: string;
   /** `text/plain; charset=utf-8` unless told. */
   readonly contentType?: string;
+}
+
+/** What stands before an endpoint's answer: TLS, and who may ask. */
+export interface HttpFront {
+  createServer(options: ServerOptions, onRequest: (request: IncomingMessage, response: ServerResponse) => void): Server;
+  /** Undefined: the request is answered; otherwise this is its reply. May set headers. */
+  admit(request: IncomingMessage, response: ServerResponse): Promise<HttpReply | undefined>;
 }
 
 export type HttpAnswer = () => HttpReply | Promise<HttpReply>;
@@ -34,6 +41,7 @@ export class HttpEndpoint {
   readonly #server: Server;
   readonly #listening: Promise<AddressInfo>;
   readonly #answer: HttpAnswer;
+  readonly #front: HttpFront | undefined;
   #stopped: Promise<void> | undefined;
 
   /**
@@ -41,10 +49,11 @@ export class HttpEndpoint {
    * @param path the only one that is answered
    * @param onFault hears of an `answer` that failed; the client gets 500
    */
-  constructor(at: ListenAddress, path: string, answer: HttpAnswer, onFault: (text: string) => void) {
+  constructor(at: ListenAddress, path: string, answer: HttpAnswer, onFault: (text: string) => void, front?: HttpFront) {
     this.path = path;
     this.#answer = answer;
-    this.#server = createServer(
+    this.#front = front;
+    this.#server = (front === undefined ? createServer : front.createServer.bind(front))(
       {
         requestTimeout: TIMEOUT_MS,
         headersTimeout: TIMEOUT_MS,
@@ -95,6 +104,11 @@ export class HttpEndpoint {
 
   async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
+    const refusal = await this.#front?.admit(request, response);
+    if (refusal !== undefined) {
+      respond(response, refusal);
+      return;
+    }
     const path = (request.url ?? '').split('?', 1)[0];
     if (path !== this.path) {
       respond(response, { status: 404, body: '404 page not found\n' });

@@ -18,7 +18,11 @@ test('endpoints close in the order of the chain', async () => {
   const controls: Control[] = [
     ready.control!({ address, port: ports.ready, isContinuous: false, fault: undefined }, block, services),
     health.control!({ address, port: ports.health, lameduckMs: 400 }, block, services),
-    prometheus.control!({ address, port: ports.metrics, hasRuntimeMetrics: false, fault: undefined }, block, services),
+    prometheus.control!(
+      { address, port: ports.metrics, hasRuntimeMetrics: false, webConfigFile: '', fault: undefined },
+      block,
+      services,
+    ),
   ];
   for (const control of controls) await control.start!();
   const open = async () => {

@@ -1,9 +1,11 @@
-// prometheus [ADDRESS:PORT] { runtime_metrics }
+// prometheus [ADDRESS:PORT] { runtime_metrics; tls FILE }
 
-import type { DirectiveReader, ListenEndpoint } from '../../corefile/reader.ts';
+import type { DirectiveReader, Line, ListenEndpoint } from '../../corefile/reader.ts';
 
 export type PrometheusConfig = ListenEndpoint & {
   readonly hasRuntimeMetrics: boolean;
+  /** Prometheus's web configuration, '' = plain HTTP for everybody. */
+  readonly webConfigFile: string;
 };
 
 const DEFAULT_ENDPOINT: ListenEndpoint = { address: 'localhost', port: 9153, fault: undefined };
@@ -13,18 +15,18 @@ export function parsePrometheus(reader: DirectiveReader): PrometheusConfig {
   const [at] = reader.arguments(line, 0, 1);
   const listen = at === undefined ? DEFAULT_ENDPOINT : reader.listenAddress(at);
   let hasRuntimeMetrics = false;
-  for (const property of line.properties) {
-    switch (property.word.text) {
-      case 'runtime_metrics':
-        reader.arguments(property, 0, 0);
-        reader.noProperties(property);
-        hasRuntimeMetrics = true;
-        break;
-      case 'tls':
-        throw reader.notSupported(property.word);
-      default:
-        throw reader.error(property.word, `unknown option: ${property.word.text}`);
-    }
-  }
-  return { ...listen, hasRuntimeMetrics };
+  let webConfigFile = '';
+  const table = {
+    runtime_metrics: (property: Line) => {
+      reader.arguments(property, 0, 0);
+      reader.noBlock(property);
+      hasRuntimeMetrics = true;
+    },
+    tls: (property: Line) => {
+      if (webConfigFile !== '') throw reader.error(property.word, 'tls block already specified');
+      webConfigFile = reader.argument(property).text;
+    },
+  };
+  reader.properties(line, table, (word) => `unknown option: ${word}`);
+  return { ...listen, hasRuntimeMetrics, webConfigFile };
 }

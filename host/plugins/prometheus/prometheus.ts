@@ -1,6 +1,8 @@
 // CoreDNS plugin prometheus: /metrics, and the step of the chain where queries are counted. The counting itself is the
 // engine's; the slow face only passes queries on, for the engine counts their answers as well.
 
+import { existsSync } from 'node:fs';
+import type { Log } from '../../log.ts';
 import { CONTENT_TYPE, type Metrics } from '../../metrics/registry.ts';
 import type {
   BlockProgram,
@@ -9,6 +11,7 @@ import type {
   Directive,
   Plugin,
   ServerBlock,
+  Shared,
   Stoppable,
 } from '../../plugin/contract.ts';
 import { HttpEndpoint } from '../../plugin/http-endpoint.ts';
@@ -48,28 +51,21 @@ function createControl(config: PrometheusConfig, block: ServerBlock, services: C
   // Process-wide from then on, as in CoreDNS.
   if (config.hasRuntimeMetrics) metrics.enableRuntimeMetrics();
   const hidePlugins = showPlugins(metrics, block);
-  const endpoint = services.shared<HttpEndpoint & Stoppable>(
-    `prometheus ${config.address}:${config.port} ${config.fault ?? ''}`,
-    () =>
-      new HttpEndpoint(
-        config,
-        '/metrics',
-        () => page(metrics),
-        (text) => log.error(text),
-      ),
-  );
+  let endpoint: Shared<HttpEndpoint & Stoppable> | undefined;
   let released: Promise<void> | undefined;
   const release = () => {
-    released ??= endpoint.release();
+    released ??= endpoint?.release() ?? Promise.resolve();
     return released;
   };
   return {
     start: async () => {
       try {
-        await endpoint.value.listening();
+        endpoint = await openEndpoint(config, services, log);
       } catch (error) {
         // As in CoreDNS, the server runs without its metrics.
-        log.error(`Failed to start metrics handler: ${(error as Error).message}`);
+        log.error(
+          `Failed to start ${isSecured(config) ? 'HTTPS metrics server' : 'metrics handler'}: ${(error as Error).message}`,
+        );
       }
     },
     stop: () => {
@@ -78,6 +74,39 @@ function createControl(config: PrometheusConfig, block: ServerBlock, services: C
     },
     beforeExit: release,
   };
+}
+
+function isSecured({ webConfigFile, fault }: PrometheusConfig): boolean {
+  return webConfigFile !== '' && fault === undefined;
+}
+
+/** Blocks with the same address and file share one endpoint, and so do a configuration and its successor. */
+async function openEndpoint(
+  config: PrometheusConfig,
+  services: ControlServices,
+  log: Log,
+): Promise<Shared<HttpEndpoint & Stoppable> | undefined> {
+  const { webConfigFile, address, port, fault } = config;
+  if (isSecured(config) && !existsSync(webConfigFile)) {
+    log.error(`TLS config file does not exist: ${webConfigFile}`);
+    return undefined;
+  }
+  const onError = (text: string) => log.error(text);
+  // Loaded where it is needed only: most have no such file
+  const front = isSecured(config) ? new (await import('./web-front.ts')).WebFront(webConfigFile, onError) : undefined;
+  const key = `prometheus ${address}:${port} ${fault ?? ''} ${webConfigFile}`;
+  const make = () => new HttpEndpoint(config, '/metrics', () => page(services.metrics), onError, front);
+  const endpoint = services.shared<HttpEndpoint & Stoppable>(key, make);
+  try {
+    await endpoint.value.listening();
+  } catch (error) {
+    await endpoint.release();
+    if (front === undefined) throw error;
+    log.error(`Failed to start metrics handler: ${(error as Error).message}`);
+    return undefined;
+  }
+  if (front !== undefined) log.info('Server is ready and accepting connections');
+  return endpoint;
 }
 
 async function page(metrics: Metrics): Promise<{ status: number; body: string; contentType: string }> {

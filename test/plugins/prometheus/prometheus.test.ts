@@ -19,12 +19,14 @@ test('parse: default, address and options', () => {
     port: 9153,
     fault: undefined,
     hasRuntimeMetrics: false,
+    webConfigFile: '',
   });
-  assert.deepEqual(parse('prometheus :9153 {\nruntime_metrics\n}'), {
+  assert.deepEqual(parse('prometheus :9153 {\nruntime_metrics\ntls web.yaml\n}'), {
     address: '',
     port: 9153,
     fault: undefined,
     hasRuntimeMetrics: true,
+    webConfigFile: 'web.yaml',
   });
 });
 
@@ -34,7 +36,10 @@ test('parse: refusals', () => {
     ['prometheus :1 :2', "Wrong argument count or unexpected line ending after ':2'"],
     ['prometheus {\nnosuch\n}', 'unknown option: nosuch'],
     ['prometheus {\nruntime_metrics x\n}', "Wrong argument count or unexpected line ending after 'x'"],
-    ['prometheus {\ntls web.yaml\n}', "'tls' is not supported yet"],
+    ['prometheus {\nruntime_metric\n}', 'unknown option: runtime_metric, did you mean "runtime_metrics"?'],
+    ['prometheus {\ntls\n}', "Wrong argument count or unexpected line ending after 'tls'"],
+    ['prometheus {\ntls a b\n}', "Wrong argument count or unexpected line ending after 'b'"],
+    ['prometheus {\ntls a\ntls b\n}', 'tls block already specified'],
     ['prometheus\nprometheus', 'this plugin can only be used once per Server Block'],
   ];
   for (const [inside, text] of cases) {
@@ -77,7 +82,7 @@ test('the slow face passes queries on', async () => {
 });
 
 function control(port: number, services: TestServices, plugins = KUBEADM, servers = ['dns://:5590']): Control {
-  const config = { address: '127.0.0.1', port, fault: undefined, hasRuntimeMetrics: false };
+  const config = { address: '127.0.0.1', port, fault: undefined, hasRuntimeMetrics: false, webConfigFile: '' };
   return prometheus.control!(config, testBlock(plugins, servers), services.services);
 }
 
