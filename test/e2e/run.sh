@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Runs the end-to-end suites against the real programs: etcd, kube-apiserver, CoreDNS, dnsperf.
 #
-#   test/e2e/run.sh [SUITE...]        cases order start changes watch faults scale differential; all of them by default
+#   test/e2e/run.sh [SUITE...]        cases order start changes watch faults scale differential planted; all of them by default
 #
 # Prints each suite's counts; a suite that could not run fails the whole. About six minutes when the tools are cached.
 #   WASMDNS_E2E_SEED=N                repeats the random choices of a run
-#   WASMDNS_E2E_QUESTIONS=N           questions of the differential suite (20000)
+#   WASMDNS_E2E_QUESTIONS=N           questions of the differential suite (20000), over at least 40 Corefiles
+#   WASMDNS_E2E_COREFILES=N           generated Corefiles of the differential suite (60), 100 more questions each
 #   WASMDNS_E2E_SEAT=coredns          CoreDNS in wasmdns's place: checks the suites themselves
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(cases order start changes watch faults scale differential)
+suites=(cases order start changes watch faults scale differential planted)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do

@@ -6,13 +6,15 @@ import type { Probe } from './probe.ts';
 
 export interface AllowedDifference {
   readonly reason: string;
-  /** True when this reason explains all differences of the outcome. */
+  /** The row of docs/differences.md, by its first column; none where CoreDNS differs from itself. */
+  readonly row?: string;
+  /** True when this row explains all differences of the outcome. */
   explains(probe: Probe, outcome: Outcome): boolean;
 }
 
 export const ALLOWED: readonly AllowedDifference[] = [
   {
-    // CoreDNS differs from itself here: two processes list the slices in two orders, and loadbalance shuffles.
+    // Two processes of CoreDNS list the slices in two orders, and loadbalance shuffles.
     reason: 'which records stand before the cut of a truncated SRV answer depends on the order of slices and addresses',
     explains: (probe, { comparison }) =>
       probe.type === TYPES['SRV'] && comparison.differences.every((difference) => isAlmostSameCut(difference)),

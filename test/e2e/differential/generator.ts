@@ -5,7 +5,7 @@ import { CLASSES, FLAGS, OPTIONS, TYPES } from '../support/numbers.ts';
 import type { Edns } from '../support/query.ts';
 import type { Random } from '../support/random.ts';
 import type { Cluster } from './cluster.ts';
-import { type Edit, nameRoom, type Probe } from './probe.ts';
+import { type Edit, type Extra, type Listener, nameRoom, PLAIN_LISTENER, type Probe } from './probe.ts';
 
 const COMMON_TYPES = ['A', 'A', 'A', 'AAAA', 'AAAA', 'SRV', 'SRV', 'PTR', 'TXT', 'NS', 'SOA', 'CNAME', 'MX', 'ANY'];
 const ODD_TYPES = [
@@ -53,37 +53,97 @@ const FORWARDED = [
   ...['garbage', 'shorta'],
 ];
 const SLOW = ['drop', 'wrongid'];
+/** Client subnets: right, too long, too short, with bits behind the prefix, of other families, out of range. */
+const SUBNETS = [
+  ...[
+    '00011800c00002',
+    '00011800c00002',
+    '00011800c0000263',
+    '00011400c000ff00',
+    '00011800c0',
+    '0000000001',
+    '00000000',
+  ],
+  ...['0002380020010db8000000', '00022000200100ff', '00012100c00002', '00030800c0', '00011818c00002', '0001000000'],
+];
+
+/** What the Corefile at hand has to say about the questions. */
+export interface Subject {
+  readonly cluster: Cluster;
+  /** Names that the Corefile speaks of; `%` is a token. */
+  readonly hints: readonly string[];
+  readonly listeners: readonly Listener[];
+  /** False when no server has the cluster's objects: its names are asked less often. */
+  readonly hasCluster: boolean;
+}
 
 export class Generator {
+  private readonly subject: Subject;
   private readonly cluster: Cluster;
   private readonly random: Random;
   /** Names whose answers a cache may hold: each belongs to one probe. */
   private readonly used = new Set<string>();
   private readonly externals: string[];
 
-  constructor(cluster: Cluster, random: Random) {
-    this.cluster = cluster;
+  constructor(subject: Subject, random: Random) {
+    this.subject = subject;
+    this.cluster = subject.cluster;
     this.random = random;
-    this.externals = [...cluster.externalNames];
+    this.externals = [...subject.cluster.externalNames];
   }
 
   /** Deterministic for the seed and the number of calls. */
   next(): Probe {
-    const kind = this.random.next();
-    const name = kind < 0.83 ? this.clusterOrReverse(kind) : this.forwardedName();
+    const random = this.random;
+    const name = this.name();
     const isForwarded = name.includes('%');
-    const probe: Probe = {
-      name: this.random.chance(0.25) ? this.mixCase(name) : name,
+    const listener = random.pick(this.subject.listeners);
+    const isSix = listener === PLAIN_LISTENER && random.chance(0.04);
+    return {
+      name: random.chance(0.25) ? this.mixCase(name) : name,
       type: this.type(name),
-      class: this.random.chance(0.03) ? this.random.pick([0, 2, 3, 4, 254, 255, 4711]) : CLASSES['IN']!,
-      opcode: this.random.chance(0.02) ? this.random.below(16) : 0,
+      class: random.chance(0.03) ? random.pick([0, 2, 3, 4, 254, 255, 4711]) : CLASSES['IN']!,
+      opcode: random.chance(0.02) ? random.below(16) : 0,
       flags: this.flags(),
-      edns: this.random.chance(0.5) ? this.edns() : undefined,
-      transport: this.random.chance(0.12) ? 'tcp' : this.random.chance(0.04) ? 'udp6' : 'udp',
-      times: isForwarded ? 1 + this.random.below(3) : 1,
-      edits: this.random.chance(0.08) ? this.edits() : [],
+      edns: random.chance(0.5) ? this.edns() : undefined,
+      transport: random.chance(0.12) ? 'tcp' : isSix ? 'udp6' : 'udp',
+      listener,
+      times: isForwarded ? 1 + random.below(3) : 1,
+      extras: random.chance(0.04) ? this.extras() : [],
+      edits: random.chance(0.08) ? this.edits() : [],
     };
-    return probe;
+  }
+
+  private name(): string {
+    const { hints, hasCluster } = this.subject;
+    const random = this.random;
+    if (hints.length > 0 && random.chance(hasCluster ? 0.25 : 0.5)) return this.hinted();
+    if (!hasCluster && random.chance(0.8)) return this.forwardedName();
+    const kind = random.next();
+    return kind < 0.83 ? this.clusterOrReverse(kind) : this.forwardedName();
+  }
+
+  /** A name of the Corefile, as it stands there or changed a little. */
+  private hinted(): string {
+    const random = this.random;
+    const hint = random.pick(this.subject.hints);
+    if (random.chance(0.7)) return hint;
+    const labels = hint.split('.');
+    const ways = [
+      () => labels.unshift(random.pick(['www-%', 'x', '*', '_http._tcp', 'alias-%', 'a.b'])),
+      () => labels.shift(),
+      () => labels.splice(random.below(labels.length), 1, random.pick(['www', 'x', '1'])),
+      () => labels.push(random.pick(['example.org', 'cluster.local', 'test'])),
+    ];
+    random.pick(ways)();
+    return labels.join('.') || '.';
+  }
+
+  /** Records behind the question that a query may have: a second OPT, an OPT with an owner, a TSIG. */
+  private extras(): Extra[] {
+    const random = this.random;
+    const kinds = ['opt', 'owned opt', 'tsig', 'a'] as const;
+    return Array.from({ length: 1 + random.below(2) }, () => random.pick(kinds));
   }
 
   private clusterOrReverse(kind: number): string {
@@ -265,8 +325,12 @@ export class Generator {
 
   private option(): { code: number; octets: Uint8Array } {
     const random = this.random;
-    const code = random.chance(0.8) ? random.pick(Object.values(OPTIONS)) : random.below(65536);
-    if (code === OPTIONS['ECS'] && random.chance(0.8)) return { code, octets: Buffer.from('00011800c00002', 'hex') };
+    const code = random.chance(0.7)
+      ? random.pick(Object.values(OPTIONS))
+      : random.below(random.chance(0.6) ? 22 : 65536);
+    if (code === OPTIONS['ECS'] && random.chance(0.8)) {
+      return { code, octets: Buffer.from(random.pick(SUBNETS), 'hex') };
+    }
     const bytes = random.pick([0, 1, 2, 3, 4, 7, 8, 16, 24, 40, 41]);
     return { code, octets: Uint8Array.from({ length: bytes }, () => random.below(256)) };
   }

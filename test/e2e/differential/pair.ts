@@ -1,14 +1,29 @@
 // Two servers asked the same at the same time.
 
-import { type Comparison, compareReplies } from '../support/compare.ts';
+import { type Comparison, compareReplies, type RecordOrder } from '../support/compare.ts';
 import { type DnsClient, TcpClient, UdpClient } from '../support/dns-client.ts';
 import { formatMessage, parseMessage } from '../support/message.ts';
-import type { DnsServer } from '../support/server.ts';
 import { askedName, composeProbe, isSilenceDue, nextToken, type Probe } from './probe.ts';
 
-/** Longer than the 5 s that a forwarded query may take. */
 const REPLY_TIMEOUT_MS = 8000;
-const SILENCE_MS = 500;
+const SILENCE_MS = 400;
+
+/** One of the two servers: its ports by their words in the Corefile. */
+export interface Side {
+  readonly seat: string;
+  readonly ports: Readonly<Record<string, number>>;
+  /** What the server itself takes for its port, when something stands before it. */
+  readonly ownPort?: number;
+}
+
+/** What a Corefile promises of its answers. */
+export interface Promises {
+  /** By how much TTLs may differ. */
+  ttlSlackSeconds(name: string): number;
+  order(name: string): RecordOrder;
+  /** Longer than the 5 s that a forwarded query may take, unless the caller cannot wait. */
+  readonly replyTimeoutMs?: number;
+}
 
 export interface Outcome {
   readonly sent: Uint8Array;
@@ -16,14 +31,18 @@ export interface Outcome {
   readonly comparison: Comparison;
 }
 
+export type Sides = readonly [Side, Side];
+
 /** A lane asks one probe after the other; lanes run side by side. */
 export class Lane {
-  private readonly servers: readonly [DnsServer, DnsServer];
+  private readonly sides: Sides;
+  private readonly promises: Promises;
   private readonly clients = new Map<string, readonly [DnsClient, DnsClient]>();
   private nextId: number;
 
-  constructor(servers: readonly [DnsServer, DnsServer], firstId: number) {
-    this.servers = servers;
+  constructor(sides: Sides, promises: Promises, firstId: number) {
+    this.sides = sides;
+    this.promises = promises;
     this.nextId = firstId;
   }
 
@@ -39,6 +58,7 @@ export class Lane {
 
   close(): void {
     for (const pair of this.clients.values()) for (const client of pair) client.close();
+    this.clients.clear();
   }
 
   /** Replies that came when none was awaited any more. */
@@ -49,30 +69,35 @@ export class Lane {
   private async exchange(probe: Probe, token: string): Promise<Outcome> {
     this.nextId = (this.nextId + 1) & 0xffff;
     const sent = composeProbe(probe, token, this.nextId);
-    const timeoutMs = isSilenceDue(sent) ? SILENCE_MS : REPLY_TIMEOUT_MS;
-    const [left, right] = this.pair(probe.transport);
+    const timeoutMs = isSilenceDue(sent) ? SILENCE_MS : (this.promises.replyTimeoutMs ?? REPLY_TIMEOUT_MS);
+    const [left, right] = this.pair(probe);
     const replies = await Promise.all([left.exchange(sent, timeoutMs), right.exchange(sent, timeoutMs)]);
-    // Answers out of the cache count down; the two servers read their clocks at two moments.
-    const slack =
-      askedName(sent)?.endsWith('svc.cluster.local.') === true && !probe.name.startsWith('external') ? 0 : 1;
-    return { sent, replies, comparison: compareReplies(replies[0], replies[1], slack) };
+    const name = askedName(sent) ?? '';
+    const comparison = compareReplies(replies[0], replies[1], {
+      ttlSlackSeconds: this.promises.ttlSlackSeconds(name),
+      order: this.promises.order(name),
+      clientPorts: await Promise.all([left.localPort, right.localPort]),
+    });
+    return { sent, replies, comparison };
   }
 
-  private pair(transport: Probe['transport']): readonly [DnsClient, DnsClient] {
-    const made = this.clients.get(transport);
+  private pair({ transport, listener }: Probe): readonly [DnsClient, DnsClient] {
+    const address = transport === 'udp6' ? '::1' : listener.address;
+    const key = `${transport} ${listener.word} ${address}`;
+    const made = this.clients.get(key);
     if (made !== undefined) return made;
-    const open = ({ port }: DnsServer): DnsClient => {
-      if (transport === 'tcp') return new TcpClient(port);
-      return new UdpClient(port, transport === 'udp6' ? '::1' : '127.0.0.1');
+    const open = ({ ports }: Side): DnsClient => {
+      const port = ports[listener.word]!;
+      return transport === 'tcp' ? new TcpClient(port, address) : new UdpClient(port, address);
     };
-    const pair = [open(this.servers[0]), open(this.servers[1])] as const;
-    this.clients.set(transport, pair);
+    const pair = [open(this.sides[0]), open(this.sides[1])] as const;
+    this.clients.set(key, pair);
     return pair;
   }
 }
 
 /** Both answers in full, for a person. */
-export function formatOutcome(outcome: Outcome, servers: readonly [DnsServer, DnsServer]): string {
+export function formatOutcome(outcome: Outcome, sides: Sides): string {
   const show = (reply: Uint8Array | undefined) => {
     if (reply === undefined) return 'no reply';
     try {
@@ -84,7 +109,7 @@ export function formatOutcome(outcome: Outcome, servers: readonly [DnsServer, Dn
   return [
     `sent ${Buffer.from(outcome.sent).toString('hex')}`,
     ...outcome.comparison.differences.map((difference) => `difference: ${difference}`),
-    `${servers[0].seat} (left): ${show(outcome.replies[0])}`,
-    `${servers[1].seat} (right): ${show(outcome.replies[1])}`,
+    `${sides[0].seat} (left): ${show(outcome.replies[0])}`,
+    `${sides[1].seat} (right): ${show(outcome.replies[1])}`,
   ].join('\n');
 }

@@ -13,11 +13,35 @@ export interface Probe {
   readonly flags: number;
   readonly edns: Edns | undefined;
   readonly transport: 'udp' | 'udp6' | 'tcp';
+  /** Where it is asked: the port's word in the Corefile, and the address. */
+  readonly listener: Listener;
   /** How often it is asked in a row: a miss, then hits. */
   readonly times: number;
+  /** Records behind the OPT. */
+  readonly extras: readonly Extra[];
   /** Changes of the message's octets, in this order. */
   readonly edits: readonly Edit[];
 }
+
+export type Extra = 'opt' | 'owned opt' | 'tsig' | 'a';
+
+/** Wire forms: an OPT with size 1400, one whose owner is `x.`, a TSIG that no key fits, an address of `a.`. */
+const EXTRA_RECORDS: Readonly<Record<Extra, string>> = {
+  opt: '00 0029 0578 00000000 0000',
+  'owned opt': '017800 0029 0320 00008000 0000',
+  tsig: '036b657900 00fa 00ff 00000000 003d 0b686d61632d736861323536 00 0000665544330a12 0020'.concat(
+    ' 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f 1234 0000 0000',
+  ),
+  a: '016100 0001 0001 0000003c 0004 c0000201',
+};
+
+export interface Listener {
+  readonly word: string;
+  readonly address: string;
+}
+
+/** The listener of a Corefile that does not say anything else. */
+export const PLAIN_LISTENER: Listener = { word: 'PORT', address: '127.0.0.1' };
 
 export type Edit =
   | { readonly kind: 'set'; readonly at: number; readonly octet: number }
@@ -36,6 +60,10 @@ export function composeProbe(probe: Probe, token: string, id: number): Uint8Arra
   const name = probe.name.replaceAll('%', token);
   const base = { id, name, type, class: probe.class, opcode, flags };
   let octets: number[] = [...composeQuery(edns === undefined ? base : { ...base, edns })];
+  for (const extra of probe.extras) {
+    octets.push(...Buffer.from(EXTRA_RECORDS[extra].replaceAll(' ', ''), 'hex'));
+    octets[11] = octets[11]! + 1;
+  }
   for (const edit of probe.edits) {
     const at = edit.at % (octets.length + 1);
     if (edit.kind === 'set' && at < octets.length) octets[at] = edit.octet;
@@ -77,6 +105,10 @@ export function formatProbe(probe: Probe): string {
     }
   }
   words.push(probe.transport, `x${probe.times}`);
+  if (probe.listener.word !== 'PORT' || probe.listener.address !== '127.0.0.1') {
+    words.push(`at ${probe.listener.address}:@${probe.listener.word}@`);
+  }
+  if (probe.extras.length > 0) words.push(`+ ${probe.extras.join(' + ')}`);
   if (probe.edits.length > 0) words.push(JSON.stringify(probe.edits));
   return words.join(' ');
 }

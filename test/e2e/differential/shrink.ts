@@ -28,6 +28,7 @@ export async function shrink(probe: Probe, differs: (probe: Probe) => Promise<bo
 function* simpler(probe: Probe): Generator<Probe> {
   if (probe.times > 1) yield { ...probe, times: probe.times - 1 };
   for (const at of probe.edits.keys()) yield { ...probe, edits: probe.edits.filter((_, each) => each !== at) };
+  for (const at of probe.extras.keys()) yield { ...probe, extras: probe.extras.filter((_, each) => each !== at) };
   if (probe.transport !== 'udp') yield { ...probe, transport: 'udp' };
   yield* simplerEdns(probe);
   if (probe.class !== CLASSES['IN']) yield { ...probe, class: CLASSES['IN']! };

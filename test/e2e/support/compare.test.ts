@@ -26,7 +26,7 @@ const base: oracle.Packet = {
   ],
 };
 const differences = (left: oracle.Packet, right: oracle.Packet, slack = 0) =>
-  compareReplies(oracle.encode(left), oracle.encode(right), slack).differences;
+  compareReplies(oracle.encode(left), oracle.encode(right), { ttlSlackSeconds: slack }).differences;
 const answers = base.answers!;
 const answer = (index: number, change: object) => ({ ...answers[index]!, ...change }) as oracle.Answer;
 
@@ -70,7 +70,7 @@ test('truncated replies are compared by the size of their sections', () => {
 
 test('no reply is a difference, and so is a malformed one', () => {
   const octets = oracle.encode(base);
-  assert.equal(compareReplies(undefined, undefined, 0).differences.length, 0);
-  assert.equal(compareReplies(octets, undefined, 0).differences.length, 1);
-  assert.equal(compareReplies(octets, octets.subarray(0, -3), 0).differences.length, 1);
+  assert.equal(compareReplies(undefined, undefined, { ttlSlackSeconds: 0 }).differences.length, 0);
+  assert.equal(compareReplies(octets, undefined, { ttlSlackSeconds: 0 }).differences.length, 1);
+  assert.equal(compareReplies(octets, octets.subarray(0, -3), { ttlSlackSeconds: 0 }).differences.length, 1);
 });

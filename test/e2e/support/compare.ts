@@ -2,7 +2,7 @@
 
 import { formatOpt, formatRecord, type Message, parseMessage, type RR, recordKey } from './message.ts';
 import { lowerCase } from './name.ts';
-import { className, FLAGS, flagWords, rcodeName, typeName } from './numbers.ts';
+import { className, FLAGS, flagWords, rcodeName, TYPES, typeName } from './numbers.ts';
 
 export interface Comparison {
   /** One line each; none if both replies mean the same. */
@@ -12,12 +12,25 @@ export interface Comparison {
 }
 
 /**
- * @param ttlSlackSeconds by how much TTLs may differ: answers that count down are asked at two moments.
+ * What is defined about the order of a section: `sequence` all of it, `shuffled` all but which address or mail exchange
+ * stands where (plugin loadbalance), `kinds` only how the types follow each other (Kubernetes lists its objects in any
+ * order).
  */
+export type RecordOrder = 'sequence' | 'shuffled' | 'kinds';
+
+export interface CompareOptions {
+  /** By how much TTLs may differ: answers that count down are asked at two moments. */
+  readonly ttlSlackSeconds: number;
+  /** Nothing is compared when it is left out. */
+  readonly order?: RecordOrder;
+  /** Ports of the two clients, which plugin whoami tells. */
+  readonly clientPorts?: readonly [number, number];
+}
+
 export function compareReplies(
   left: Uint8Array | undefined,
   right: Uint8Array | undefined,
-  ttlSlackSeconds: number,
+  options: CompareOptions,
 ): Comparison {
   if (left === undefined || right === undefined) {
     const differences = left === right ? [] : [`reply: ${presence(left)} / ${presence(right)}`];
@@ -29,7 +42,7 @@ export function compareReplies(
     const show = (parsed: Message | string) => (typeof parsed === 'string' ? parsed : 'well-formed');
     return { differences: [`form: ${show(a)} / ${show(b)}`], notes: [] };
   }
-  return { differences: compareMessages(a, b, ttlSlackSeconds), notes: notesOf(a, b) };
+  return { differences: compareMessages(a, b, options), notes: notesOf(a, b) };
 }
 
 function presence(reply: Uint8Array | undefined): string {
@@ -44,7 +57,7 @@ function parseOrError(octets: Uint8Array): Message | string {
   }
 }
 
-function compareMessages(a: Message, b: Message, ttlSlackSeconds: number): string[] {
+function compareMessages(a: Message, b: Message, options: CompareOptions): string[] {
   const differences: string[] = [];
   const check = (what: string, left: unknown, right: unknown) => {
     if (left !== right) differences.push(`${what}: ${left} / ${right}`);
@@ -59,7 +72,7 @@ function compareMessages(a: Message, b: Message, ttlSlackSeconds: number): strin
   const areCut = (a.flags & b.flags & FLAGS['tc']!) !== 0;
   for (const section of ['answer', 'authority', 'additional'] as const) {
     if (areCut) check(`size of the truncated ${section} section`, a[section].length, b[section].length);
-    else differences.push(...compareSets(section, a[section], b[section], ttlSlackSeconds));
+    else differences.push(...compareSections(section, a[section], b[section], options));
   }
   return differences;
 }
@@ -67,6 +80,36 @@ function compareMessages(a: Message, b: Message, ttlSlackSeconds: number): strin
 /** The question in its own spelling: clients check it octet by octet. */
 function questionText(message: Message): string {
   return message.questions.map((q) => `${q.name} ${className(q.class)} ${typeName(q.type)}`).join(', ');
+}
+
+function compareSections(
+  section: string,
+  left: readonly RR[],
+  right: readonly RR[],
+  { ttlSlackSeconds, order, clientPorts }: CompareOptions,
+): string[] {
+  const [a, b] = [withoutPort(left, clientPorts?.[0]), withoutPort(right, clientPorts?.[1])];
+  const differences = compareSets(section, a, b, ttlSlackSeconds);
+  if (differences.length > 0 || order === undefined) return differences;
+  const [before, after] = [a, b].map((records) => records.map((record) => placeKey(record, order)).join(', '));
+  return before === after ? [] : [`order of the ${section} section: ${before} / ${after}`];
+}
+
+/** What must stand at a record's place. */
+function placeKey(record: RR, order: RecordOrder): string {
+  const type = typeName(record.type);
+  if (order === 'sequence') return recordKey(record);
+  const isAddress = type === 'A' || type === 'AAAA';
+  if (isAddress || type === 'MX' || order === 'kinds') return isAddress ? 'address' : type;
+  return recordKey(record);
+}
+
+/** whoami's SRV records name the client's port, which differs between two clients. */
+function withoutPort(records: readonly RR[], port: number | undefined): readonly RR[] {
+  if (port === undefined) return records;
+  return records.map((record) =>
+    record.type === TYPES['SRV'] && record.rdata === `0 0 ${port} .` ? { ...record, rdata: '0 0 PORT .' } : record,
+  );
 }
 
 /** Multisets: a record that stands twice on one side must on the other. */
