@@ -35,7 +35,7 @@ import {
   CONTROL_HASH_SEED,
   NAME_SCRATCH,
 } from '../shared/layout';
-import { optionsAreSound } from './options';
+import { optionsArePlain, optionsAreSound, packedOptionsBytes } from './options';
 import { copyLower, expandName, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
 import { load16, load32, store16 } from './octets';
 import { rdataIsSound } from './rdata';
@@ -262,11 +262,21 @@ function parseRecord(at: u32, end: u32, isAdditional: bool): u32 {
   const rdataBytes = load16(fixed + 8);
   if (rdata + rdataBytes > end) return 0;
   if (type == TYPE_OPT) {
-    if (!optionsAreSound(rdata, rdata + rdataBytes)) return 0;
-    if (isAdditional) takeOpt(fixed, rdataBytes);
+    if (rdataBytes) return takeOptions(at, fixed, rdataBytes, isAdditional);
+    if (isAdditional) takeOpt(fixed, 0);
   } else if (rdataBytes && !rdataIsSound(messageAt, type, rdata, rdata + rdataBytes)) return 0;
   queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + rdataBytes;
   return rdata + rdataBytes;
+}
+
+/** An OPT with options. Returns the octet behind it, 0 if they do not parse. */
+function takeOptions(at: u32, fixed: u32, rdataBytes: u32, isAdditional: bool): u32 {
+  const end = fixed + 10 + rdataBytes; // Bounds: parseRecord checked it
+  if (!optionsAreSound(fixed + 10, end)) return 0;
+  if (!optionsArePlain(fixed + 10, end)) isOdd = true;
+  if (isAdditional) takeOpt(fixed, rdataBytes);
+  queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + packedOptionsBytes(fixed + 10, end);
+  return end;
 }
 
 /** The last OPT counts, whatever its owner name. */

@@ -1,10 +1,11 @@
 // A query that leaves the fast face goes on to other parsers, so it leaves well-formed: CoreDNS parses and packs queries
 // anew, and what its backends see has true counts, a whole question, plain names and nothing behind the last RR.
 
-import { HEADER_BYTES } from '../shared/codes';
+import { HEADER_BYTES, TYPE_OPT } from '../shared/codes';
 import { IMAGE_SCRATCH } from '../shared/layout';
 import { expandName, plainNameBytes, skipName } from './name';
 import { load16, store16 } from './octets';
+import { packedOptionsBytes, packOptions } from './options';
 import { area, isOdd, messageAt, messageBytes, qclass, qnameAt, qnameBytes, qtype, questionEnd } from './query';
 
 /**
@@ -36,13 +37,21 @@ export function repackQuery(room: u32): u32 {
     for (; count < promised && from < end; count++) {
       const fixed = skipName(messageAt, from, end);
       if (!fixed || fixed + 10 > end) return 0;
-      const rest = 10 + load16(fixed + 8);
+      const behind = fixed + 10 + load16(fixed + 8);
+      const isOpt = load16(fixed) == TYPE_OPT;
+      if (behind > end) return 0;
+      const rest = isOpt ? 10 + packedOptionsBytes(fixed + 10, behind) : behind - fixed;
       const nameBytes = plainNameBytes(messageAt, from, end);
-      if (fixed + rest > end || out + nameBytes + rest > limit) return 0;
+      if (out + nameBytes + rest > limit) return 0;
       expandName(messageAt, from, end, out);
-      memory.copy(out + nameBytes, fixed, rest); // Bounds: checked above
-      out += nameBytes + rest;
-      from = fixed + rest;
+      out += nameBytes;
+      if (isOpt) {
+        memory.copy(out, fixed, 8); // Bounds: checked above
+        store16(out + 8, rest - 10);
+        packOptions(fixed + 10, behind, out + 10);
+      } else memory.copy(out, fixed, rest);
+      out += rest;
+      from = behind;
     }
     store16(start + 6 + section * 2, count);
   }
