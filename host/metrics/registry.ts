@@ -82,6 +82,7 @@ class SlotMetrics implements Metrics {
     this.#process = options.process;
     this.#slotCount = options.slotCount ?? SLOT_COUNT;
     for (const { name, help } of ALWAYS_THERE) this.counter(name, help, {});
+    this.histogram('coredns_health_request_duration_seconds', HEALTH_DURATION_HELP, {}, HEALTH_BOUNDS);
     this.gauge('coredns_hosts_reload_timestamp_seconds', HOSTS_RELOAD_HELP, {}, () => 0);
   }
 
@@ -186,7 +187,10 @@ const ALWAYS_THERE = [
     name: 'coredns_forward_max_concurrent_rejects_total',
     help: 'Counter of the number of queries rejected because the concurrent queries were at maximum.',
   },
+  { name: 'coredns_health_request_failures_total', help: 'The number of times the health check failed.' },
   { name: 'coredns_local_localhost_requests_total', help: 'Counter of special localhost subdomain requests.' },
   { name: 'coredns_reload_failed_total', help: 'Counter of the number of failed reload attempts.' },
 ];
+const HEALTH_DURATION_HELP = 'Histogram of the time (in seconds) each request took.';
+const HEALTH_BOUNDS = [0.00025, 0.0025, 0.025, 0.25, 2.5];
 const HOSTS_RELOAD_HELP = 'The timestamp of the last reload of hosts file.';

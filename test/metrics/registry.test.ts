@@ -39,6 +39,8 @@ test('families without labels are there from the start, with 0', async () => {
     [
       'coredns_forward_healthcheck_broken_total counter',
       'coredns_forward_max_concurrent_rejects_total counter',
+      'coredns_health_request_duration_seconds histogram',
+      'coredns_health_request_failures_total counter',
       'coredns_hosts_reload_timestamp_seconds gauge',
       'coredns_local_localhost_requests_total counter',
       'coredns_panics_total counter',
@@ -224,7 +226,7 @@ test('cache counters', async () => {
 });
 
 test('slots run out without a failure and without a second use of any', async () => {
-  const slots = new Float64Array(SCOPE_SLOTS + 10);
+  const slots = new Float64Array(SCOPE_SLOTS + 18);
   const metrics = metricsOver(slots);
   assert.notEqual(metrics.scope({ server: 'a', zone: '.', view: '' }, ''), SLOT_NONE);
   assert.equal(metrics.scope({ server: 'b', zone: '.', view: '' }, ''), SLOT_NONE);
