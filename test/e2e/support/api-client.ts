@@ -81,6 +81,13 @@ export class ApiClient {
     return this.send('DELETE', pathOf(object), undefined);
   }
 
+  /** What the namespace controller would do, which does not run here: lets a deleted namespace go. */
+  async finalizeNamespace(object: KubernetesObject): Promise<void> {
+    const path = pathOf(object);
+    const { metadata } = (await this.get(path)) as KubernetesObject;
+    await this.send('PUT', `${path}/finalize`, { apiVersion: 'v1', kind: 'Namespace', metadata, spec: {} });
+  }
+
   get(path: string): Promise<unknown> {
     return this.send('GET', path, undefined);
   }
