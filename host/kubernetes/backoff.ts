@@ -8,8 +8,6 @@ export interface Timing {
   readonly backoffMs: readonly [min: number, max: number];
   /** A connection that lasted this long was a good one: the next failure starts from the shortest wait. */
   readonly healthyMs: number;
-  /** A network failure is logged when it has lasted this long. */
-  readonly quietMs: number;
   /** 0..1 */
   readonly random: () => number;
 }
@@ -19,7 +17,6 @@ export const API_TIMING: Timing = {
   headersMs: 75_000,
   backoffMs: [800, 30_000],
   healthyMs: 10_000,
-  quietMs: 10_000,
   random: Math.random,
 };
 

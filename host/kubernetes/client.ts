@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import http, { type IncomingMessage } from 'node:http';
 import https, { type Agent, type RequestOptions } from 'node:https';
+import { isIPv6 } from 'node:net';
 import type { KubeConfig } from '@kubernetes/client-node';
 import manifest from '../../package.json' with { type: 'json' };
 
@@ -17,9 +18,10 @@ export interface RequestObserver {
 export class ApiClient {
   /** Host and port, as metric labels show them. */
   readonly host: string;
+  /** URL before the path of every request. */
+  readonly server: string;
   readonly observer: RequestObserver;
   readonly #config: KubeConfig;
-  readonly #server: string;
   readonly #headersMs: number;
   /** One for each content of CA and certificate: a new one would mean a TLS handshake for every request. */
   #agent: http.Agent | undefined;
@@ -28,8 +30,8 @@ export class ApiClient {
   /** @param headersMs how long the header of a response may take. */
   constructor(config: KubeConfig, observer: RequestObserver, headersMs: number) {
     this.#config = config;
-    this.#server = config.getCurrentCluster()?.server ?? '';
-    this.host = new URL(this.#server).host;
+    this.server = config.getCurrentCluster()?.server ?? '';
+    this.host = new URL(this.server).host;
     this.observer = observer;
     this.#headersMs = headersMs;
   }
@@ -58,7 +60,7 @@ export class ApiClient {
   }
 
   #request(target: string, accept: string, options: RequestOptions, signal: AbortSignal): Promise<IncomingMessage> {
-    const url = new URL(this.#server + target);
+    const url = new URL(this.server + target);
     const headers: Record<string, string> = { Accept: accept, 'User-Agent': `wasmdns/${manifest.version}` };
     for (const [name, value] of Object.entries(options.headers ?? {})) {
       // A token file usually ends in a line break, which no header may hold.
@@ -73,7 +75,9 @@ export class ApiClient {
       agent: this.#agentFor(url.protocol, options),
       ...(options.auth != null && { auth: options.auth }),
     });
-    const timer = setTimeout(() => request.destroy(new Error('timeout awaiting response headers')), this.#headersMs);
+    const late = () =>
+      request.destroy(Object.assign(new Error('timeout awaiting response headers'), { code: TIMEOUT_CODE }));
+    const timer = setTimeout(late, this.#headersMs);
     request.once('response', (response) => {
       clearTimeout(timer);
       resolve(response);
@@ -115,22 +119,48 @@ export class ApiClient {
   }
 }
 
-/** Why no response came, in Go's words where there are some. */
-export function networkText(error: unknown): string {
-  const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: unknown[] };
-  const text = NETWORK_TEXTS[code ?? ''];
-  if (text !== undefined) return text;
+/** Why no response came, in Go's words where there are some; undefined for what client-go does not speak of. */
+export function networkText(error: unknown): string | undefined {
+  const { code = '', message, errors, ...more } = error as NetworkError;
   // Happy eyeballs: one error for each address that was tried.
   if (!message && errors?.[0] !== undefined) return networkText(errors[0]);
+  if (SILENT_CODES.has(code)) return undefined;
+  const { address, port, hostname } = more;
+  const place = address === undefined ? '' : ` ${isIPv6(address) ? `[${address}]` : address}:${port}`;
+  if (DIAL_TEXTS[code] !== undefined) return `dial tcp${place}: connect: ${DIAL_TEXTS[code]}`;
+  if (LOOKUP_TEXTS[code] !== undefined) return `dial tcp: lookup ${hostname}: ${LOOKUP_TEXTS[code]}`;
+  if (UNTRUSTED_CODES.has(code)) return `tls: failed to verify certificate: ${UNTRUSTED_TEXT}`;
   return message || code || String(error);
 }
 
-const NETWORK_TEXTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connect: connection refused',
-  ECONNRESET: 'read: connection reset by peer',
-  EHOSTUNREACH: 'connect: no route to host',
-  ENETUNREACH: 'connect: network is unreachable',
-  ENOTFOUND: 'lookup: no such host',
-  EAI_AGAIN: 'lookup: temporary failure in name resolution',
-  ETIMEDOUT: 'i/o timeout',
+interface NetworkError extends NodeJS.ErrnoException {
+  readonly errors?: unknown[];
+  readonly address?: string;
+  readonly port?: number;
+  readonly hostname?: string;
+}
+
+/** No response within the time: client-go takes it for a stream that has ended. */
+const TIMEOUT_CODE = 'ETIMEDOUT';
+
+/** Nobody listens, the stream has ended, or time is up: client-go tries again without a word. */
+const SILENT_CODES: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', TIMEOUT_CODE]);
+
+const DIAL_TEXTS: Readonly<Record<string, string>> = {
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+  EACCES: 'permission denied',
 };
+
+const LOOKUP_TEXTS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'server misbehaving',
+};
+
+const UNTRUSTED_TEXT = 'x509: certificate signed by unknown authority';
+const UNTRUSTED_CODES: ReadonlySet<string> = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+]);

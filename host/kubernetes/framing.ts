@@ -6,10 +6,11 @@ import type { Named, Resource } from './objects/resources.ts';
 import { ProtocolError } from './protobuf.ts';
 
 export interface EventSource<T> {
-  /** Takes the next octets, and hands over the events that are whole now. @throws ProtocolError on garbage. */
+  /**
+   * Takes the next octets, and hands over the events that are whole now; what the stream may end within is not missed.
+   * @throws ProtocolError on garbage.
+   */
   push(chunk: Buffer, emit: (event: WatchEvent<T>) => void): void;
-  /** The stream has ended. @throws ProtocolError if it ended within an event. */
-  end(): void;
 }
 
 export function eventSource<T extends Named>(
@@ -48,10 +49,6 @@ class ProtobufEvents<T extends Named> implements EventSource<T> {
         if (this.#collected.bytes === LENGTH_BYTES) this.#checkLength();
       }
     }
-  }
-
-  end(): void {
-    if (this.#collected.bytes > 0) throw new ProtocolError('the stream ended within an event');
   }
 
   /** Adds what the started frame still lacks; returns the octets taken. */
@@ -106,10 +103,6 @@ class JsonEvents<T extends Named> implements EventSource<T> {
       if (event !== undefined) emit(event);
     }
     if (at < chunk.length) this.#collected.add(chunk.subarray(at));
-  }
-
-  end(): void {
-    if (this.#collected.bytes > 0) throw new ProtocolError('the stream ended within an event');
   }
 }
 

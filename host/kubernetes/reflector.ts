@@ -17,6 +17,7 @@ import { MESSAGE_BYTES_MAX, PAGE_OBJECTS, STATUS_BYTES_MAX } from './limits.ts';
 import type { Named, Resource } from './objects/resources.ts';
 import { ProtocolError } from './protobuf.ts';
 import type { ObjectSink } from './sinks.ts';
+import { type Ending, WatchErrors, type WatchPlace } from './watch-errors.ts';
 
 export interface ReflectorOptions<T extends Named> {
   readonly client: ApiClient;
@@ -38,13 +39,6 @@ const WATCH_SECONDS: readonly [min: number, max: number] = [300, 600];
 /** A watch that the server ends sooner counts as a failure: without a wait the next one would follow at once. */
 const SHORT_WATCH_MS = 1000;
 
-/** How one list or one stream came to its end. */
-type Ending =
-  | { readonly kind: 'listed' }
-  | { readonly kind: 'closed' }
-  | { readonly kind: 'refused'; readonly status: Status; readonly isEvent: boolean }
-  | { readonly kind: 'broken'; readonly text: string; readonly isNetwork: boolean };
-
 export class Reflector<T extends Named> {
   readonly #options: ReflectorOptions<T>;
   readonly #stopping = new AbortController();
@@ -54,12 +48,14 @@ export class Reflector<T extends Named> {
   #version: string | undefined;
   #usesWatchList = true;
   #isSynced: boolean = false;
-  /** Since when nothing has come through, and what was logged about it. */
-  #outage: { readonly since: number; text: string } | undefined;
+  readonly #errors: WatchErrors;
+  /** Events of the watch, those of the first load not counted. */
+  #events = 0;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#backoff = new Backoff(options.timing);
+    this.#errors = new WatchErrors(options.log, () => this.#place());
   }
 
   /** A whole list has arrived once. Stays true. */
@@ -91,8 +87,8 @@ export class Reflector<T extends Named> {
     try {
       return await (this.#version === undefined && !this.#usesWatchList ? this.#list() : this.#watch());
     } catch (error) {
-      if (error instanceof ProtocolError) return { kind: 'broken', text: error.message, isNetwork: false };
-      return { kind: 'broken', text: networkText(error), isNetwork: true };
+      if (error instanceof ProtocolError) return { kind: 'garbage', text: error.message };
+      return { kind: 'unreachable', text: networkText(error) };
     }
   }
 
@@ -107,7 +103,7 @@ export class Reflector<T extends Named> {
       if (ending.kind === 'refused') return 0;
     }
     if (ending.kind === 'refused' && ending.status.code === 410) this.#version = undefined;
-    else this.#report(ending, wasLoading);
+    else this.#errors.report(ending, wasLoading && !hasLoaded, lastedMs < SHORT_WATCH_MS && this.#events === 0);
     return this.#backoff.next();
   }
 
@@ -116,6 +112,7 @@ export class Reflector<T extends Named> {
     const response = await client.open(this.#watchTarget(), ACCEPT_WATCH, this.#stopping.signal);
     if (response.statusCode !== 200) return this.#refusal(response);
     if (this.#version === undefined) sink.begin();
+    this.#events = 0;
     const source = eventSource(isProtobuf(response), resource, MESSAGE_BYTES_MAX);
     let refused: Status | undefined;
     await this.#read(response, (chunk) => {
@@ -126,14 +123,14 @@ export class Reflector<T extends Named> {
       return refused === undefined;
     });
     if (refused !== undefined) return { kind: 'refused', status: refused, isEvent: true };
-    source.end();
     return { kind: 'closed' };
   }
 
   /** Returns the status of an ERROR event. */
   #apply(event: WatchEvent<T>): Status | undefined {
     const { sink } = this.#options;
-    this.#outage = undefined;
+    this.#events++;
+    this.#errors.recover();
     if (event.type === 'error') return event.status;
     if (event.type === 'bookmark') {
       if (event.endsInitialEvents && this.#version === undefined) this.#endList(event.version);
@@ -150,7 +147,7 @@ export class Reflector<T extends Named> {
     for (let next: string | undefined = ''; next !== undefined; ) {
       const page: Page<T> | Ending = await this.#page(next);
       if ('kind' in page) return page;
-      this.#outage = undefined;
+      this.#errors.recover();
       for (const object of page.objects) sink.put(object);
       if (page.next === '') this.#endList(page.version);
       onBatch();
@@ -173,6 +170,7 @@ export class Reflector<T extends Named> {
 
   #endList(version: string): void {
     this.#options.sink.end();
+    this.#events = 0;
     this.#version = version;
     this.#isSynced = true;
   }
@@ -227,19 +225,15 @@ export class Reflector<T extends Named> {
     }
   }
 
-  /** A refusal and garbage are told each time; a network failure once, when it has lasted for a while. */
-  #report(ending: Ending, wasLoading: boolean): void {
-    if (ending.kind === 'listed' || ending.kind === 'closed') return;
-    const { log, resource, client, timing } = this.#options;
-    const head = `Failed to watch: failed to ${wasLoading ? 'list' : 'watch'} ${resource.goType}`;
-    if (ending.kind === 'refused') log.error(`${head}: ${refusalText(ending.status)}`);
-    else if (!ending.isNetwork) log.error(`${head}: ${ending.text}`);
-    else {
-      this.#outage ??= { since: performance.now(), text: '' };
-      if (performance.now() - this.#outage.since < timing.quietMs || this.#outage.text === ending.text) return;
-      this.#outage.text = ending.text;
-      log.error(`${head}: ${client.host}: ${ending.text}`);
-    }
+  /** What log lines show is what CoreDNS would have asked for. */
+  #place(): WatchPlace {
+    const { client, resource } = this.#options;
+    const list = { limit: String(PAGE_OBJECTS), resourceVersion: '0' };
+    return {
+      goType: resource.goType,
+      listUrl: client.server + targetOf(resource, list),
+      watchUrl: client.server + this.#watchTarget(),
+    };
   }
 }
 
@@ -255,11 +249,7 @@ function targetOf(resource: Resource<Named>, words: Readonly<Record<string, stri
 /** A server that does not know WatchList may also answer it with a plain watch, whose first load never ends. */
 function isWatchListRefused(ending: Ending): boolean {
   if (ending.kind === 'refused') return ending.status.code === (ending.isEvent ? 500 : 422);
-  return ending.kind === 'closed' || (ending.kind === 'broken' && !ending.isNetwork);
-}
-
-function refusalText(status: Status): string {
-  return status.message || `the server answered with status ${status.code}`;
+  return ending.kind === 'closed' || ending.kind === 'garbage';
 }
 
 function isProtobuf(response: IncomingMessage): boolean {

@@ -8,6 +8,7 @@ import type { KubernetesObject } from './support/api-client.ts';
 import { until } from './support/child.ts';
 import { ControlPlane } from './support/control-plane.ts';
 import { namespace, service, slice, sliceEndpoints } from './support/objects.ts';
+import { freePort } from './support/ports.ts';
 
 const ZONE = 'k8s.corp.example.';
 const SET = 'set.corp.example.';
@@ -364,4 +365,26 @@ test('the labels of names and clients', async () => {
   assert.deepEqual(ours, theirs);
   assert.match(theirs![0]!, /\[spec\] \[me\] \[test\] \[.?\] \[-\]$/);
   await labelled.stop();
+});
+
+// ---------------------------------------------------------------------------------------------------- log lines
+
+/** Lines of plugin kubernetes, each once. */
+const said = ({ child }: { child: { output(): string } }) =>
+  [...new Set(child.output().match(/\[[A-Z]+\] plugin\/kubernetes: .*/g) ?? [])].sort();
+
+test('an API server that refuses, and one that is not there', async () => {
+  const waiting = 'startup_timeout 3s\n        multicluster';
+  const template = COREFILE.replace('multicluster', waiting);
+  const ports = { closed: await freePort() };
+  const kubeconfigs = [plane.writeKubeconfig({ token: 'nobody' }), plane.writeKubeconfig({ port: ports.closed })];
+  for (const kubeconfig of kubeconfigs) {
+    const lost = await Pair.start(template, { kubeconfig, isUnsynced: true });
+    const [ours, theirs] = lost.servers.map(said);
+    assert.deepEqual(ours, theirs);
+    assert.ok(theirs!.some((line) => line.includes('starting server with unsynced Kubernetes API')));
+    await lost.answers(`web.${NS}.svc.${ZONE}`, 'A', 'SERVFAIL');
+    await lost.agree(ZONE, 'SOA');
+    await lost.stop();
+  }
 });

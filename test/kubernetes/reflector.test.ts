@@ -34,7 +34,6 @@ const TIMING: Timing = {
   headersMs: 10_000,
   backoffMs: [5, 20],
   healthyMs: 10_000,
-  quietMs: 0,
   random: () => 0,
 };
 
@@ -155,7 +154,7 @@ test('a proper end in the middle of an event loses nothing', async (t) => {
   const { requests, shows, lines } = await reflect(t, scenes);
   await shows('a', 'b');
   assert.equal(versionOf(requests[1]), '10');
-  assert.match(lines[0]!, /the stream ended within an event/);
+  assert.deepEqual(lines, ['[INFO] plugin/kubernetes: Warning: watch ended with error']);
 });
 
 test('a first load that breaks off starts again', async (t) => {
@@ -252,7 +251,7 @@ test('garbage ends the stream and nothing else', async (t) => {
   const { shows, lines, requests } = await reflect(t, scenes);
   await shows('a', 'b');
   assert.equal(versionOf(requests[1]), '10');
-  assert.match(lines[0]!, /failed to list \*v1\.Namespace: malformed JSON$/);
+  assert.equal(lines[0], '[INFO] plugin/kubernetes: Warning: watch ended with error');
 });
 
 test('a silent stream is given up', async (t) => {
@@ -322,21 +321,29 @@ test('a list in protobuf', async (t) => {
   await shows('a', 'b');
 });
 
-test('a refused connection is logged once when it lasts', async (t) => {
-  const api = await scriptedApi(silence);
-  const config = await loadAccess({ kind: 'endpoint', url: api.url, tls: undefined }, NO_POD);
-  await api.close();
-  const lines: string[] = [];
-  let requests = 0;
-  const client = new ApiClient(config, { requested: () => void requests++, listed: () => {} }, 1000);
-  const log = createLog((line) => lines.push(line.trimEnd()));
-  const sink = new NameSink();
-  const reflector = new Reflector({ client, resource: NAMESPACES, sink, onBatch: () => {}, log, timing: TIMING });
-  t.after(() => reflector.stop());
-  reflector.start();
-  await until(() => requests >= 5);
-  assert.equal(lines.length, 1);
-  assert.match(lines[0]!, /failed to list \*v1\.Namespace: 127\.0\.0\.1:\d+: connect: connection refused$/);
+test('a refusal after all was well: first of the watch, then of the list', async (t) => {
+  const refused = status(403, 'namespaces is forbidden');
+  const whole = [added('a'), endOfLoad('10'), added('c', '10')];
+  const scenes = [ended(whole), refused, refused, watch([added('b', '11')])];
+  const { shows, lines } = await reflect(t, scenes);
+  await shows('a', 'b', 'c');
+  assert.deepEqual(lines, [
+    '[ERROR] plugin/kubernetes: Failed to watch: namespaces is forbidden',
+    '[ERROR] plugin/kubernetes: Failed to watch: failed to list *v1.Namespace: namespaces is forbidden',
+  ]);
+});
+
+test('streams that end with an error, or at once, are a warning; too many requests are nothing', async (t) => {
+  const scenes = [
+    watch([added('a'), endOfLoad('10'), errorEvent(500, 'internal')]),
+    ended([]),
+    status(429, 'too many requests'),
+    watch([added('b', '11')]),
+  ];
+  const { shows, lines } = await reflect(t, scenes);
+  await shows('a', 'b');
+  const line = '[INFO] plugin/kubernetes: Warning: watch ended with error';
+  assert.deepEqual(lines, [line, line]);
 });
 
 test('pods that have ended are not asked for', async (t) => {
