@@ -21,7 +21,9 @@ export interface Script {
   readonly isAuthenticated?: boolean;
   readonly isRecursive?: boolean;
   /** Instead of an ordinary reply. */
-  readonly fault?: 'silence' | 'garbage' | 'wrong id' | 'wrong question';
+  readonly fault?: 'silence' | 'garbage' | 'wrong id' | 'wrong question' | 'bare header' | 'cut' | 'loop';
+  /** The question comes back in lower case. */
+  readonly spellsLower?: boolean;
   readonly delayMs?: number;
   /** Sends more than the client's size allows, without TC. */
   readonly ignoresSize?: boolean;
@@ -126,6 +128,14 @@ const SCRIPTS: Readonly<Record<string, (type: number) => Script>> = {
   big: () => only(...Array.from({ length: 100 }, (_, n) => a(`198.51.100.${n + 1}`))),
   mid: () => only(...Array.from({ length: 35 }, (_, n) => a(`198.51.100.${n + 1}`))),
   bigu: () => ({ ...only(...Array.from({ length: 60 }, (_, n) => a(`198.51.100.${n + 1}`))), ignoresSize: true }),
+  huge: () => ({
+    ...only(...Array.from({ length: 400 }, (_, n) => a(`198.51.${n >> 8}.${n & 255}`))),
+    ignoresSize: true,
+  }),
+  lower: () => ({ ...only(a('192.0.2.1')), spellsLower: true }),
+  bare: () => ({ fault: 'bare header' }),
+  cut: () => ({ ...only(a('192.0.2.1'), a('192.0.2.2')), fault: 'cut' }),
+  loop: () => ({ ...only(a('192.0.2.1')), fault: 'loop' }),
   mismatch: () => ({ ...only(a('192.0.2.1')), fault: 'wrong question' }),
   garbage: () => ({ fault: 'garbage' }),
   wrongid: () => ({ ...only(a('192.0.2.1')), fault: 'wrong id' }),

@@ -124,16 +124,29 @@ function composeReply(query: Message, script: Script, proto: 'udp' | 'tcp'): Uin
   if (script.fault === 'garbage') {
     return Buffer.concat([Uint8Array.of(id >> 8, id & 0xff), Buffer.from('8180000100010000000003ff', 'hex')]);
   }
+  if (script.fault === 'bare header') {
+    return Buffer.concat([Uint8Array.of(id >> 8, id & 0xff), Buffer.from('81800001000000000000', 'hex')]);
+  }
   const opt = script.omitsOpt ? undefined : query.opts[0];
   const sizeMax = proto === 'tcp' || script.ignoresSize ? 65535 : Math.max(512, opt?.size ?? 512);
+  const asked = questionOctets(query).subarray(0, -4);
   const question =
-    script.fault === 'wrong question' ? wireName('other.example.org.') : questionOctets(query).subarray(0, -4);
-  return compose(query, script, {
+    script.fault === 'wrong question'
+      ? wireName('other.example.org.')
+      : script.spellsLower
+        ? asked.map((octet) => (octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet))
+        : asked;
+  const reply = compose(query, script, {
     id,
     question,
     sizeMax,
     ...(opt === undefined ? {} : { edns: replyEdns(opt.isDo, script) }),
   });
+  if (script.fault === 'cut') return reply.subarray(0, -5);
+  // The first owner becomes a pointer to itself
+  const owner = 12 + question.length + 4;
+  if (script.fault === 'loop') reply.set([0xc0, owner], owner);
+  return reply;
 }
 
 function replyEdns(isDo: boolean, script: Script): Edns {
