@@ -3,7 +3,7 @@
 //
 //   header i ─► iovecs 2i, 2i + 1 ─► head i (id, flags)  +  octets 4.. of the saved message, or of a staging slot
 //
-// Consecutive messages of one length leave as one datagram that the kernel cuts up (UDP_SEGMENT), which spares most of
+// Messages of one length are brought together and leave as one datagram that the kernel cuts up (UDP_SEGMENT), which spares most of
 // the way through the network stack for all but the first. A route that cannot do it says so, and gets them one by one.
 //
 //   header i ─► iovecs 2i .. 2(i + n) - 1, control message: segments of that length
@@ -58,6 +58,7 @@ export class UpstreamQueue {
   readonly #controls = new Uint8Array(BATCH * CONTROL_BYTES);
   readonly #iovecs = new Uint32Array((BATCH * 2 * IOVEC_STRIDE) / 4);
   readonly #heads = new Uint8Array(BATCH * HEAD_BYTES);
+  readonly #headWords = new Uint32Array(this.#heads.buffer);
   readonly #staging = new Uint8Array(STAGED_MAX * STAGED_BYTES);
   readonly #memoryLow: number;
   readonly #memoryHigh: number;
@@ -122,6 +123,7 @@ export class UpstreamQueue {
   sendTo(fd: number): number {
     const { count } = this;
     this.clear();
+    if (mayJoin && count >= JOINED_MIN) this.#gather(count);
     let sent = 0;
     let waits = 0;
     // Bounds: each round sends a message, waits (once), gives up joining (once), or ends.
@@ -136,6 +138,37 @@ export class UpstreamQueue {
       else if (waits++ > 0 || !this.#sockets.waitWritable(fd, WAIT_MS)) return 0;
     }
     return 0;
+  }
+
+  /** Brings messages of one length together: the order of datagrams means nothing. */
+  #gather(count: number): void {
+    let first = 0;
+    // Bounds: each round puts at least one message into its place.
+    while (first < count) {
+      const bytes = this.#bodyBytes(first);
+      let behind = first + 1;
+      for (let i = behind; i < count; i++) {
+        if (this.#bodyBytes(i) !== bytes) continue;
+        if (i !== behind) this.#swap(i, behind);
+        behind++;
+      }
+      first = behind;
+    }
+  }
+
+  /** Swaps two messages: their heads, and where their bodies lie. */
+  #swap(one: number, other: number): void {
+    const heads = this.#headWords;
+    const head = heads[one]!;
+    heads[one] = heads[other]!;
+    heads[other] = head;
+    const a = (one * 2 + 1) * (IOVEC_STRIDE / 4);
+    const b = (other * 2 + 1) * (IOVEC_STRIDE / 4);
+    for (let word = 0; word < 3; word++) {
+      const held = this.#iovecs[a + word]!;
+      this.#iovecs[a + word] = this.#iovecs[b + word]!;
+      this.#iovecs[b + word] = held;
+    }
   }
 
   /** Makes header `first` stand for all messages of its length that follow it; returns how many they are. */

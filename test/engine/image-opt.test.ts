@@ -36,6 +36,21 @@ test('OPT: dropped, or kept and made the client’s', () => {
   assert.deepEqual(parseReply(emitted()).opt, optRecord(1400, 0x8000, new Uint8Array()));
 });
 
+test("two OPTs in an upstream's reply (docs/differences.md): the last one counts", () => {
+  const model = {
+    ...replyOf('www.example.', [a('www.example.', 30, 1, 2, 3, 4)]),
+    opt: optRecord(4096, 0x8000, Uint8Array.from([0, 3, 0, 1, 65])),
+  };
+  const one = composeReply(model, 'standard');
+  const two = Uint8Array.from([...one, 0, 0, 41, 5, 120, 0, 0, 0, 0, 0, 0]);
+  two[11] = 2;
+  engine.ask('www.example.');
+  assert.equal(engine.take(two, { keepOpt: true }), IMAGE_OK);
+  const octets = emitted();
+  assert.equal(octets[11], 1);
+  assert.deepEqual(parseReply(octets).opt, optRecord(1400, 0, new Uint8Array()));
+});
+
 test('extended rcodes need an OPT; without one the client is told SERVFAIL', () => {
   // BADCOOKIE = 23: 7 in the header, 1 in the OPT
   const model = { ...replyOf('www.example.', [], [], [], 0x8187), opt: optRecord(1232, 0x01000000, new Uint8Array()) };

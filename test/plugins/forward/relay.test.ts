@@ -117,7 +117,7 @@ test('an unused socket is retired after expire', () =>
     assert.equal(up.seen.length, 2);
   }));
 
-test('thousands of identical questions are one upstream query', () =>
+test('identical questions in flight to an upstream (docs/differences.md): thousands are one upstream query', () =>
   scene(
     '',
     async (query) => {
