@@ -3,7 +3,7 @@
 
 export { arenaAllocate, arenaFree, arenaReclaim, arenaRetire, quiesce } from './records/arena';
 export { ownerPut, ownerRemove, storeCreate, storeRelease } from './records/table';
-export { cacheCreate, cacheEntries, cacheRelease } from './cache/table';
+export { cacheCreate, cacheEntries, cacheIsOffered, cacheRelease } from './cache/table';
 
 import { settle as settleDurations } from './metrics/counters';
 import { tableFind } from './records/table';

@@ -2,7 +2,7 @@
 // again, and the answer found elsewhere goes their way. Also the engine's look-ups for slow faces.
 
 import { cacheLookup, hitTtl } from './cache/lookup';
-import { cacheDrop, cacheStore, wasStored } from './cache/insert';
+import { cacheStore, wasStored } from './cache/insert';
 import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from './cache/refresh';
 import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
 import { errorPlainBytes, writeError } from './answer/error';
@@ -77,7 +77,6 @@ export function finishMessage(
     return length;
   }
   if (result == IMAGE_MISMATCH && questionParses(reply, reply + replyLength)) {
-    if (cacheStep) cacheDrop(cacheStep);
     // CoreDNS plugin forward: a reply to another question becomes FORMERR.
     const length = writeError(to, RCODE_FORMERR);
     recordAnswer(load16(to + 2), RCODE_FORMERR, errorPlainBytes, kindOfAnswer(KIND_OTHER_ERROR), elapsedMs);

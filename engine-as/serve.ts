@@ -5,6 +5,7 @@
 //   DROP     error reply  REFUSED       └► OUTCOME_RELAY or OUTCOME_SLOW: the shard saves the query, gets an answer
 //                                          from elsewhere and comes back through finishMessage()
 
+import { offerTo } from './cache/insert';
 import { cacheFind, countLookup, hitTtl } from './cache/lookup';
 import { hitServed, mustVerify } from './cache/refresh';
 import { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode } from './answer/emit';
@@ -203,6 +204,7 @@ function runRecordsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
   if (result == CHASE || result == SILENT) return handOver(OUTCOME_SLOW, REASON_CHASE, zone, index, handoff);
   if (result == TOO_LARGE) return OUTCOME_LARGE;
+  if (cacheStep) offerTo(cacheStep);
   recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfRecords(result), IN_BATCH);
   return answered(replyBytes);
 }
@@ -241,6 +243,7 @@ function runHostsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (found == SILENT) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
   if (order <= 1 && answersPlainly() && !(cacheStep && mayBeStored())) {
     if (writeHosts(step, out, outMax, order == 1, false) == TOO_LARGE) return OUTCOME_LARGE;
+    if (cacheStep) offerTo(cacheStep);
     recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);
     return answered(replyBytes);
   }

@@ -1,7 +1,6 @@
 // Storing an answer (CoreDNS plugin cache): which store, for how long, never what; and the TTL that the client sees.
 
 import {
-  CACHE_DROPS,
   CACHE_EVICTIONS_DENIAL,
   CACHE_EVICTIONS_SUCCESS,
   CACHE_PREFER_POSITIVE,
@@ -50,6 +49,7 @@ import {
   KEY_BITS,
   SUCCESS,
   TABLE_BYTES,
+  TABLE_OFFERED,
   TABLE_SET_MASK,
   TABLE_SLOTS,
   TABLE_SET_BYTES,
@@ -73,6 +73,13 @@ const NEIGHBOURS: u32 = 4;
 
 /** The last reply given to cacheStoreAs() was stored. */
 export let wasStored: bool = false;
+/** Notes that the step's cache was offered a reply that can be stored: from then on its gauges are shown. */
+@inline
+export function offerTo(step: u32): void {
+  const word = load<u32>(step + CACHE_STEP_ADDRESS) + TABLE_OFFERED; // Bounds: a step of the program, a cache's header
+  if (!load<u32>(word)) store<u32>(word, 1);
+}
+
 let isEvicting: bool = false;
 /** Seconds for which an expired entry is still usable. */
 let staleSeconds: u32 = 0;
@@ -101,6 +108,7 @@ export function cacheStoreAs(step: u32, heedsDisable: bool, removesDenial: bool)
   wasStored = false;
   if (!ttl && !(kind == KIND_SERVER_ERROR && flags & CACHE_SERVFAIL)) return ttl;
   if (!(traits & TRAIT_CACHEABLE)) return ttl;
+  offerTo(step);
   const disabled = load<u32>(step + (isDenial ? CACHE_STEP_DISABLE_DENIAL : CACHE_STEP_DISABLE_SUCCESS));
   if (heedsDisable && longestZone(disabled)) return ttl;
   const success = load<u32>(step + CACHE_STEP_ADDRESS);
@@ -116,11 +124,6 @@ export function cacheStoreAs(step: u32, heedsDisable: bool, removesDenial: bool)
   if (prefersAnswers && isAnswer) removeSlot(success, true);
   if (prefersAnswers ? isAnswer : removesDenial) removeSlot(success + DENIAL * TABLE_BYTES, false);
   return ttl;
-}
-
-/** Counts a reply that answers another question: it is never stored. */
-export function cacheDrop(step: u32): void {
-  countCache(step, CACHE_DROPS);
 }
 
 /** Lowest TTL of the reply, within the limits of its store; SERVFAIL and NOTIMP have their own. */

@@ -33,6 +33,7 @@ export const TABLE_BLOCKS: u32 = 16; // u32: address that block 0 would have
 export const TABLE_BLOCK_COUNT: u32 = 20; // u32
 export const TABLE_FREE: u32 = 64; // u64, atomic: u32 first free block, u32 count of changes
 export const TABLE_FRESH: u32 = 128; // u32, atomic: number of blocks ever used
+export const TABLE_OFFERED: u32 = 24; // u32, of the success table: the cache was offered something to store
 export const TABLE_BYTES: u32 = 192;
 
 export const BLOCK_BYTES: u32 = 256;
@@ -144,6 +145,11 @@ export function cacheEntries(cache: u32, kind: u32): u32 {
     for (let i: u32 = 0; i < stride; i += 8) entries += load<u32>(slots + set * stride + i + 4) & 1;
   }
   return entries;
+}
+
+/** True once the cache was offered a reply that can be stored, even if its name is disabled. */
+export function cacheIsOffered(cache: u32): bool {
+  return load<u32>(cache + TABLE_OFFERED) != 0; // Bounds: a cache's header
 }
 
 /** Set (low half) and tag (high half, always odd) of the key. */

@@ -201,12 +201,11 @@ export const CACHE_REQUESTS = 0;
 export const CACHE_MISSES = 1;
 export const CACHE_HITS_SUCCESS = 2;
 export const CACHE_HITS_DENIAL = 3;
-export const CACHE_DROPS = 4;
-export const CACHE_EVICTIONS_SUCCESS = 5;
-export const CACHE_EVICTIONS_DENIAL = 6;
-export const CACHE_PREFETCHES = 7;
-export const CACHE_SERVED_STALE = 8;
-export const CACHE_SLOTS = 9;
+export const CACHE_EVICTIONS_SUCCESS = 4;
+export const CACHE_EVICTIONS_DENIAL = 5;
+export const CACHE_PREFETCHES = 6;
+export const CACHE_SERVED_STALE = 7;
+export const CACHE_SLOTS = 8;
 
 // -------------------------------------------------------------------------------------------------- program
 // What the host compiled from one Corefile. Immutable; a shard serves with the addresses its last load message named.

@@ -106,6 +106,7 @@ export interface Engine {
   ownerRemove(store: number, key: number, keyBytes: number): boolean;
   cacheCreate(success: number, denial: number): number;
   cacheRelease(cache: number): void;
+  cacheIsOffered(cache: number): number;
   cacheEntries(cache: number, kind: number): number;
 }
 

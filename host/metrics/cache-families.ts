@@ -2,7 +2,6 @@
 // are CoreDNS's (plugin/cache/metrics.go).
 
 import {
-  CACHE_DROPS,
   CACHE_EVICTIONS_DENIAL,
   CACHE_EVICTIONS_SUCCESS,
   CACHE_HITS_DENIAL,
@@ -40,11 +39,6 @@ const COUNTERS: readonly CacheCounter[] = [
     name: 'coredns_cache_misses_total',
     help: 'The count of cache misses. Deprecated, derive misses from cache hits/requests counters.',
     slot: CACHE_MISSES,
-  },
-  {
-    name: 'coredns_cache_drops_total',
-    help: 'The number responses that are not cached, because the reply is malformed.',
-    slot: CACHE_DROPS,
   },
   {
     name: 'coredns_cache_prefetch_total',

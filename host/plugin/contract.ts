@@ -159,8 +159,8 @@ export interface CacheCapacity {
 export interface CacheHandle {
   /** Byte offset of the cache's header in shared memory. */
   readonly address: number;
-  /** Entries now held: [success, denial]. */
-  entries(): readonly [number, number];
+  /** Entries now held: [success, denial]; undefined before the first reply that could be stored. */
+  entries(): readonly [number, number] | undefined;
   release(): void;
 }
 

@@ -63,7 +63,10 @@ export function createCache({ engine }: Pick<DataPlane, 'engine'>, capacity: Cac
   let isReleased = false;
   return {
     address,
-    entries: () => [engine.cacheEntries(address, 0), engine.cacheEntries(address, 1)],
+    entries: () => {
+      if (!engine.cacheIsOffered(address)) return undefined;
+      return [engine.cacheEntries(address, 0), engine.cacheEntries(address, 1)];
+    },
     release: () => {
       if (!isReleased) engine.cacheRelease(address);
       isReleased = true;

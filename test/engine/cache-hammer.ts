@@ -21,6 +21,7 @@ export interface HammerTask {
 export interface HammerResult {
   readonly hits: number;
   readonly stores: number;
+  readonly refreshes?: number;
   readonly wrong: string | undefined;
 }
 
@@ -102,7 +103,8 @@ function read(task: HammerTask): HammerResult {
 
 export function hammer(task: HammerTask): HammerResult {
   const engine = new TestEngine(task.module, task.memory, task.index);
-  const step = engine.step({ cache: task.cache, servfail: 100 });
+  // Every hit may begin a refresh, and positive replies remove denials.
+  const step = engine.step({ cache: task.cache, servfail: 100, stale: 3600, prefetch: [1, 60_000, 100] });
   let state = 12345 + task.index * 777;
   const random = (bound: number): number => {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;
@@ -110,6 +112,7 @@ export function hammer(task: HammerTask): HammerResult {
   };
   let hits = 0;
   let stores = 0;
+  let refreshes = 0;
   for (let i = 0; i < task.operations; i++) {
     const name = random(task.names);
     engine.ask(`n${name}.example.`, { type: TYPE, tcp: true });
@@ -120,6 +123,8 @@ export function hammer(task: HammerTask): HammerResult {
       const kind = engine.exports.hitKind.value;
       const wrong = octets ? check(name, kind === DENIAL, octets) : `name ${name}: no reply`;
       if (wrong) return { hits, stores, wrong: `${kind === SUCCESS ? 'success' : 'denial'}, ${wrong}` };
+      // Some refreshes are never ended: their shard has died.
+      if (engine.exports.hitServed(step) && random(4)) refreshes += refresh(engine, step, name, random(65536));
       continue;
     }
     const isServfail = random(8) === 0;
@@ -133,7 +138,20 @@ export function hammer(task: HammerTask): HammerResult {
     engine.exports.cacheStore(step);
     stores++;
   }
-  return { hits, stores, wrong: undefined };
+  return { hits, stores, refreshes, wrong: undefined };
+}
+
+/** Ends the refresh that the last hit has begun. */
+function refresh(engine: TestEngine, step: number, name: number, version: number): number {
+  const { exports } = engine;
+  const words = [exports.foundBlock, exports.foundSeq, exports.refreshBits, exports.refreshLastMs] as const;
+  const [block, seq, bits, lastMs] = words.map((word) => Number(word.value)) as [number, number, number, number];
+  const rr: Rr = { name: `n${name}.example.`, type: TYPE, class: 1, ttl: 300, rdata: [content(name, version)] };
+  const reply = composeReply({ flags: 0x8180, question: rr.name, type: TYPE, sections: [[rr], [], []] }, 'standard');
+  if (engine.take(reply) !== IMAGE_OK) return 0;
+  exports.takeRefreshed(step, engine.imageAt, block, seq, bits, lastMs);
+  exports.endRefresh(step, block, seq, bits, 0);
+  return 1;
 }
 
 if (parentPort) {

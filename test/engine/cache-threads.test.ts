@@ -35,7 +35,7 @@ for (const [names, capacity] of [
     const results = await Promise.all(workers.map(result));
     for (const one of results) {
       assert.equal(one.wrong, undefined);
-      assert.ok(one.hits > 500 && one.stores > 500, JSON.stringify(one));
+      assert.ok(one.hits > 500 && one.stores > 500 && one.refreshes! > 50, JSON.stringify(one));
     }
     assert.ok(main.exports.cacheEntries(cache, SUCCESS) <= capacity);
   });

@@ -10,8 +10,9 @@ export { nameHash, parseQuery, setArea } from 'engine-as/wire/query';
 export { imageFromMessage } from 'engine-as/answer/image';
 export { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from 'engine-as/answer/emit';
 export { cacheCreate, cacheEntries, keyOf, setOf } from 'engine-as/cache/table';
-export { cacheLookup, hitKind, hitTtl } from 'engine-as/cache/lookup';
-export { cacheDrop, cacheStore } from 'engine-as/cache/insert';
+export { cacheLookup, foundBlock, foundSeq, hitIsStale, hitKind, hitTtl } from 'engine-as/cache/lookup';
+export { cacheStore } from 'engine-as/cache/insert';
+export { beginVerify, endRefresh, hitServed, mustVerify, refreshBits, refreshLastMs, takeRefreshed } from 'engine-as/cache/refresh';
 `;
 
 interface Exports {
@@ -25,7 +26,16 @@ interface Exports {
   cacheEntries(cache: number, kind: number): number;
   cacheLookup(step: number): number;
   cacheStore(step: number): number;
-  cacheDrop(step: number): void;
+  mustVerify(step: number): number;
+  beginVerify(step: number): number;
+  hitServed(step: number): number;
+  takeRefreshed(step: number, image: number, block: number, seq: number, bits: number, lastMs: number): number;
+  endRefresh(step: number, block: number, seq: number, bits: number, isFailed: number): void;
+  readonly foundBlock: WebAssembly.Global;
+  readonly foundSeq: WebAssembly.Global;
+  readonly hitIsStale: WebAssembly.Global;
+  readonly refreshBits: WebAssembly.Global;
+  readonly refreshLastMs: WebAssembly.Global;
   keyOf(nameHash: number, type: number, bits: number): bigint;
   setOf(table: number, key: bigint): number;
   readonly nameHash: WebAssembly.Global;
@@ -76,6 +86,12 @@ export interface StepOptions {
   readonly servfail?: number;
   readonly disableSuccess?: readonly string[];
   readonly disableDenial?: readonly string[];
+  /** CACHE_ flags beside CACHE_SERVFAIL and CACHE_REFRESHES. */
+  readonly flags?: number;
+  readonly stale?: number;
+  readonly staleTtl?: number;
+  readonly recheckMs?: number;
+  readonly prefetch?: readonly [amount: number, windowMs: number, percent: number];
 }
 
 export function wireName(name: string): Uint8Array {
@@ -186,6 +202,14 @@ export class TestEngine {
     set(layout.CACHE_STEP_DENIAL_MIN, denialMin);
     set(layout.CACHE_STEP_DENIAL_MAX, denialMax);
     set(layout.CACHE_STEP_SERVFAIL, options.servfail ?? 5);
+    const [amount, windowMs, percent] = options.prefetch ?? [0, 60_000, 10];
+    set(layout.CACHE_STEP_FLAGS, (options.flags ?? 0) | layout.CACHE_SERVFAIL | layout.CACHE_REFRESHES);
+    set(layout.CACHE_STEP_STALE, options.stale ?? 0);
+    set(layout.CACHE_STEP_STALE_TTL, options.staleTtl ?? 0);
+    set(layout.CACHE_STEP_RECHECK_MS, options.recheckMs ?? 0);
+    set(layout.CACHE_STEP_PREFETCH, amount);
+    set(layout.CACHE_STEP_PREFETCH_WINDOW_MS, windowMs);
+    set(layout.CACHE_STEP_PREFETCH_PERCENT, percent);
     set(layout.CACHE_STEP_SLOTS, at + layout.STEP_STRIDE);
     view.setUint32(at + layout.STEP_STRIDE, 0, true);
     set(layout.CACHE_STEP_DISABLE_SUCCESS, this.zoneList(at + 1024, options.disableSuccess ?? []));

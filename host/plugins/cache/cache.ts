@@ -63,16 +63,15 @@ interface Shown {
 const KINDS = ['success', 'denial'] as const;
 
 /**
- * Both series appear together, with the first stored reply of either kind. A reload begins with an empty cache, but
- * until it stores something the series stay as they are.
+ * Both series appear together, with the first reply that could be stored. A reload begins with an empty cache, but until
+ * then the series stay as they are.
  */
 function showEntries(labels: CacheLabels, handle: CacheHandle, services: ControlServices): () => Promise<void> {
   const make = (): Shown => ({ counts: undefined, async stop() {} });
   const shown = services.shared(JSON.stringify([ENTRIES, labels]), make);
   const removals = KINDS.map((type, kind) =>
     services.metrics.gauge(ENTRIES, ENTRIES_HELP, { ...labels, type }, () => {
-      const counts = handle.entries();
-      if (counts[0] + counts[1] > 0 || shown.value.counts === undefined) shown.value.counts = countsOrNone(counts);
+      shown.value.counts = handle.entries() ?? shown.value.counts;
       return shown.value.counts?.[kind];
     }),
   );
@@ -80,10 +79,6 @@ function showEntries(labels: CacheLabels, handle: CacheHandle, services: Control
     for (const remove of removals) remove();
     await shown.release();
   };
-}
-
-function countsOrNone(counts: readonly [number, number]): readonly [number, number] | undefined {
-  return counts[0] + counts[1] > 0 ? counts : undefined;
 }
 
 function compile(config: CacheConfig, program: BlockProgram, control: CacheControl | undefined): void {
