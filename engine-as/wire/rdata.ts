@@ -13,6 +13,9 @@ import {
   TYPE_TXT,
 } from '../shared/codes';
 import { skipName } from './name';
+import { load16 } from './octets';
+
+const TYPE_TSIG: u32 = 250;
 
 /** True if non-empty rdata of the common types parses to exactly `end`; other types are opaque here. */
 export function rdataIsSound(start: u32, type: u32, at: u32, end: u32): bool {
@@ -28,7 +31,23 @@ export function rdataIsSound(start: u32, type: u32, at: u32, end: u32): bool {
     const numbers = skipName(start, rname, end);
     return numbers != 0 && numbers + 20 == end;
   }
+  if (type == TYPE_TSIG) return signatureIsSound(skipName(start, at, end), end);
   return true;
+}
+
+/**
+ * TSIG (RFC 8945 §4.2) behind the algorithm's name; it may be cut between two fields, but not behind the MAC. 0 stands
+ * for a name that is none.
+ */
+function signatureIsSound(at: u32, end: u32): bool {
+  if (!at) return false;
+  const macAt = at + 10; // behind time, fudge, size of the MAC
+  if (end == at || end == at + 6 || end == at + 8 || end == macAt) return true;
+  if (macAt > end) return false;
+  const macEnd = macAt + load16(macAt - 2); // Bounds: macAt <= end
+  const otherAt = macEnd + 6; // behind original id, error, size of the other data
+  if (end == macEnd + 2 || end == macEnd + 4 || end == otherAt) return true;
+  return otherAt < end && otherAt + load16(otherAt - 2) == end; // Bounds: otherAt < end
 }
 
 function stringsAreSound(at: u32, end: u32): bool {

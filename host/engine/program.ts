@@ -38,10 +38,8 @@ export class BlockSteps implements BlockProgram {
     this.#plugin = index;
   }
 
-  /** True if some step hands queries to a relay: then all classes reach the chain. */
-  get isRelaying(): boolean {
-    return this.steps.some((step) => step.op === layout.STEP_RELAY);
-  }
+  /** Queries of classes other than IN reach the chain. */
+  isAnyClass = false;
 
   /** True if the block counts its queries. */
   get isCounting(): boolean {
@@ -122,6 +120,10 @@ export class BlockSteps implements BlockProgram {
       out.u32(at + 8, type);
       out.u32(at + 12, word);
     });
+  }
+
+  anyClass(): void {
+    this.isAnyClass = true;
   }
 
   relay(step: RelayStep): void {
@@ -293,10 +295,10 @@ function buildProgram(out: Octets, source: ProgramSource): number[] {
     const at = header + layout.PROGRAM_LISTENERS + i * layout.LISTENER_STRIDE;
     const zones = buildZones(out, listener, blocks, zoneIndex);
     zoneIndex += listener.zones.length;
-    const isRelaying = listener.zones.some((zone) => source.blocks[zone.block]!.isRelaying);
+    const isAnyClass = listener.zones.some((zone) => source.blocks[zone.block]!.isAnyClass);
     out.u32(at + layout.LISTENER_ZONES, out.address(zones));
     out.u32(at + layout.LISTENER_ZONE_COUNT, listener.zones.length);
-    const flags = (isRelaying ? layout.LISTENER_ANY_CLASS : 0) | (source.isForcedSlow ? layout.LISTENER_FORCE_SLOW : 0);
+    const flags = (isAnyClass ? layout.LISTENER_ANY_CLASS : 0) | (source.isForcedSlow ? layout.LISTENER_FORCE_SLOW : 0);
     out.u32(at + layout.LISTENER_FLAGS, flags);
     out.u32(at + layout.LISTENER_DROPPED_SCOPE, listener.droppedScope ?? layout.SLOT_NONE);
     out.u32(at + layout.LISTENER_PORT, listener.port);

@@ -89,6 +89,8 @@ export interface BlockProgram {
   watchType(type: number, word: number): void;
   /** Octets go to Plugin.relay() (plugin forward). */
   relay(step: RelayStep): void;
+  /** Queries of classes other than IN reach the chains of the block's listeners (CoreDNS plugins forward and chaos). */
+  anyClass(): void;
   /** Describes the client (CoreDNS plugin whoami). */
   whoami(): void;
   /** Every query that comes this far goes to the slow face. */

@@ -107,8 +107,10 @@ export class TestServer {
     if (options.isLogging) steps.log([{ scope: '.', classes: ['success', 'denial', 'error'] }]);
     else steps.pass();
     steps.enterPlugin(1);
-    if (options.step === 'relay') steps.relay({ zone: '.', except: [] });
-    else if (options.step === 'whoami') steps.whoami();
+    if (options.step === 'relay') {
+      steps.anyClass();
+      steps.relay({ zone: '.', except: [] });
+    } else if (options.step === 'whoami') steps.whoami();
     else steps.slow();
     const zones = [{ zone: '.', block: 0, scope: undefined, serverOrdinal: 0 }];
     const program = writeProgram(

@@ -54,6 +54,7 @@ export function createForward(options: ForwardOptions): Directive<ForwardConfig,
 }
 
 function compile({ stanzas }: ForwardConfig, program: BlockProgram): void {
+  program.anyClass();
   if (stanzas.some(exceptsItself) || mayLeaveForward(stanzas, program.block.plugins)) program.slow();
   else for (const { from, except } of stanzas) program.relay({ zone: from, except });
 }

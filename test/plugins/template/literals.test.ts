@@ -107,6 +107,7 @@ test('zone, class, type and fallthrough decide who leaves the fast face', () => 
       { zones: ['d.example.'], class: 3, type: 16, literals: undefined, fallthrough: ['.'] },
     ]);
     steps.whoami();
+    steps.anyClass();
     steps.relay({ zone: '.', except: [] });
   });
   const isSlow = (name: string, type: number, rclass = 1) => {

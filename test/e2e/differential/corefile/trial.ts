@@ -71,7 +71,8 @@ export class Trial {
     const env = Object.fromEntries(Object.entries(draft.env).map(([name, value]) => [name, fill(value)]));
     const child = new Child(`${seat}-${ports.PORT}`, command, [...args, '-dns.port', String(ports.PORT)], {
       cwd: directory,
-      env,
+      // `multisocket` without a number: as many sockets as there are serving threads.
+      env: { ...env, GOMAXPROCS: String(around.shards ?? 1) },
     });
     const trial = new Trial(seat, ports, child);
     trial.verdict = await trial.watch(directory);
@@ -128,5 +129,9 @@ function problemOf(output: string): Problem {
   const text = (said[0]?.startsWith('panic') ? said[0] : said.join('\n')).slice(0, 600);
   const line = /(?:^|\s)[\w./-]+:([0-9]+) - /.exec(text)?.[1];
   const directive = /plugin\/([a-z0-9_]+):/.exec(text)?.[1] ?? /Unknown directive '([^']*)'/.exec(text)?.[1];
-  return { text, line: line === undefined ? undefined : Number(line), directive: directive?.trim() };
+  return {
+    text,
+    line: line === undefined ? undefined : Number(line),
+    directive: directive?.replace(/\s+/g, ' ').trim(),
+  };
 }
