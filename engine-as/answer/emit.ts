@@ -36,6 +36,7 @@ import {
   IMAGE_TAIL_BYTES,
   IMAGE_TRAITS,
   RECORD_FIXED,
+  RECORD_KEEPS_OWNER,
   RECORD_PAD,
   RECORD_SECTION,
   RECORD_STRIDE,
@@ -220,15 +221,19 @@ function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, order
   for (let i: u32 = 0; i < records; i++) {
     const index: u32 = load<u16>(list + i * 2); // Bounds: i < records
     const entry = image + IMAGE_TABLE + index * RECORD_STRIDE;
-    const start = startOf(index);
-    const size = startOf(index + 1) - start;
+    const section = <u32>load<u8>(entry + RECORD_SECTION) & ~RECORD_KEEPS_OWNER;
+    const keeper = <u32>load<u8>(entry + RECORD_SECTION) == section ? index : i;
+    const owner = startOf(keeper);
+    const ownerBytes = <u32>load<u16>(image + IMAGE_TABLE + keeper * RECORD_STRIDE + RECORD_FIXED) - owner;
+    const body: u32 = load<u16>(entry + RECORD_FIXED);
+    const size = ownerBytes + startOf(index + 1) - body;
     measured += size + <u32>load<u8>(entry + RECORD_PAD);
     if (measured > limit) break;
     if (to + size > room) return 0;
-    copyOctets(out + to, tail + start, size); // Bounds: to + size <= room
-    if (ttl != -1) store32(out + to + (<u32>load<u16>(entry + RECORD_FIXED) - start) + 4, ttl);
+    copyOctets(out + to, tail + owner, ownerBytes); // Bounds: to + size <= room
+    copyOctets(out + to + ownerBytes, tail + body, size - ownerBytes);
+    if (ttl != -1) store32(out + to + ownerBytes + 4, ttl);
     to += size;
-    const section: u32 = load<u8>(entry + RECORD_SECTION);
     if (section == 0) counts0++;
     else if (section == 1) counts1++;
     else counts2++;

@@ -69,6 +69,6 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
 /** An error reply to a query that no block took: zone label "dropped". */
 export function refuseUnrouted(out: u32, rcode: u32, droppedScope: u32): u32 {
   const bytes = writeError(out, rcode);
-  if (droppedScope != SLOT_NONE) countAnswer(droppedScope, BY_SERVER, rcode, errorPlainBytes, 0);
+  if (droppedScope != SLOT_NONE) countAnswer(droppedScope, BY_SERVER, rcode, bytes, 0);
   return bytes;
 }

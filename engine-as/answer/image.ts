@@ -11,7 +11,8 @@
 //
 // With an order (plugin loadbalance, see order.ts) each section holds CNAMEs, other types, A and AAAA, MX, in an order
 // of their own. The addresses and the MX RRs form groups that emitImage() arranges; so that any order is a valid
-// message, no name is allowed to point at one that stands first inside a group of two or more.
+// message, no name is allowed to point at one that stands first inside a group of two or more. Only where all addresses
+// of a group have one owner do the owners stay in their places, the first spelt out and the others pointing at it.
 
 import {
   HEADER_BYTES,
@@ -25,13 +26,13 @@ import {
   TYPE_MX,
   TYPE_OPT,
 } from '../shared/codes';
-import { IMAGE_BYTES_MAX, IMAGE_SCRATCH } from '../shared/layout';
-import { beginNames } from '../wire/compress';
-import { skipName } from '../wire/name';
+import { COMPRESS_SCRATCH, IMAGE_BYTES_MAX, IMAGE_SCRATCH } from '../shared/layout';
+import { NAME_BUFFERS, NAME_BUFFER_STRIDE, beginNames } from '../wire/compress';
+import { sameOctets, skipName } from '../wire/name';
 import { load16, load32, store16 } from '../wire/octets';
 import { optionsAreSound } from '../wire/options';
 import { area, lowerAt, qclass, qnameAt, qnameBytes, qtype } from '../wire/query';
-import { behindQuestion } from '../wire/reply';
+import { behindQuestion, nameBytes, readName } from '../wire/reply';
 import { COPY_ROOM, copyRecord, recordFixed, recordPad, recordPlain } from './copy';
 import { classify } from './kind';
 import { PLACES, PLACE_ADDRESS, PLACE_ALIAS, PLACE_EXCHANGE, PLACE_OTHER, isOrdered, orderOf, placeAt } from './order';
@@ -65,9 +66,11 @@ export const RECORD_STRIDE: u32 = 8;
 export const RECORD_START: u32 = 0; // u16
 export const RECORD_FIXED: u32 = 2; // u16: offset of the TYPE field
 export const RECORD_TYPE: u32 = 4; // u16
-export const RECORD_SECTION: u32 = 6; // u8
+export const RECORD_SECTION: u32 = 6; // u8, with RECORD_KEEPS_OWNER
+/** The owner stays where it is when the RR changes places with others of its group. */
+export const RECORD_KEEPS_OWNER: u32 = 0x80;
 export const RECORD_PAD: u32 = 7; // u8: see recordPad
-/** The group's RRs are all of one size. */
+/** The group's RRs are all of one size, and so are their owners. */
 export const GROUP_UNIFORM: u32 = 0x8000;
 export const GROUP_COUNT: u32 = 6;
 export const GROUP_STRIDE: u32 = 4;
@@ -82,6 +85,7 @@ export const TRAIT_ORDER_SHIFT: u32 = 6; // two bits: the ORDER_ that it was bui
 /** The image's part of IMAGE_SCRATCH; behind it the list of the received RRs, or the order of RRs being emitted. */
 export const IMAGE_ROOM: u32 = IMAGE_BYTES_MAX - 49152;
 export const RECORDS_MAX: u32 = 6144; // 65535 / 11 is less
+const POINTER_TO_QUESTION: u32 = 0xc000 | HEADER_BYTES;
 const SOURCE_KIND: u32 = 7; // u8 in a source entry: place in the canonical order
 
 /** The OPT of the reply that imageFromMessage() parsed last: address of its rdata, 0 = none. */
@@ -236,16 +240,44 @@ function copySection(start: u32, section: u32, first: u32, behind: u32, out: u32
     const place = placeAt(kind, section, turn);
     const count = countPlace(first, behind, place);
     const isGroup = place >= PLACE_ADDRESS && count > 1;
+    const isOfOne = isGroup && place == PLACE_ADDRESS && haveOneOwner(start, first, behind);
     const from = written;
     for (let i = first; i < behind && count; i++) {
       // Bounds: i < sourceCount
       if (<u32>load<u8>(source + i * RECORD_STRIDE + SOURCE_KIND) != place) continue;
-      to = copyEntry(start, i, to, !isGroup);
+      to = copyEntry(start, i, to, !isGroup || isOfOne);
       if (!to) return 0;
+      if (isOfOne) markOwner(written - 1);
     }
     if (isGroup) addGroup(section * 2 + place - PLACE_ADDRESS, from, count, to);
   }
   return to;
+}
+
+function markOwner(index: u32): void {
+  const at = image + IMAGE_TABLE + index * RECORD_STRIDE + RECORD_SECTION; // Bounds: an RR that was written
+  store<u8>(at, <u8>(<u32>load<u8>(at) | RECORD_KEEPS_OWNER));
+}
+
+/** True if all addresses among the source entries have the same owner, and that is not the question's name. */
+function haveOneOwner(start: u32, first: u32, behind: u32): bool {
+  const names = area + COMPRESS_SCRATCH + NAME_BUFFERS;
+  let bytes: u32 = 0;
+  let known: u32 = 0; // first two octets of an owner that was compared
+  for (let i = first; i < behind; i++) {
+    const entry = source + i * RECORD_STRIDE; // Bounds: i < sourceCount; owners lie inside the message
+    if (<u32>load<u8>(entry + SOURCE_KIND) != PLACE_ADDRESS) continue;
+    const at = start + <u32>load<u16>(entry + RECORD_START);
+    const head = load16(at);
+    if (head == POINTER_TO_QUESTION) return false;
+    if (bytes && head == known && head >= 0xc000) continue;
+    const name = bytes ? names + NAME_BUFFER_STRIDE : names;
+    if (!readName(start, at, start + <u32>load<u16>(entry + RECORD_FIXED), name)) return false;
+    if (!bytes) bytes = nameBytes;
+    else if (nameBytes != bytes || !sameOctets(names, name, bytes)) return false;
+    known = head;
+  }
+  return true;
 }
 
 function countPlace(first: u32, behind: u32, place: u32): u32 {
@@ -280,13 +312,16 @@ function addGroup(group: u32, from: u32, count: u32, end: u32): void {
   const message = image + IMAGE_TABLE + sourceCount * RECORD_STRIDE - HEADER_BYTES;
   const table = image + IMAGE_TABLE;
   let size: u32 = 0;
+  let ownerBytes: u32 = 0;
   let isUniform = true;
   for (let i = from; i < from + count; i++) {
     // Bounds: from + count <= sourceCount
     const start: u32 = load<u16>(table + i * RECORD_STRIDE);
     const next: u32 = i + 1 < from + count ? <u32>load<u16>(table + (i + 1) * RECORD_STRIDE) : end - message;
-    if (size && next - start != size) isUniform = false;
+    const bytes = <u32>load<u16>(table + i * RECORD_STRIDE + RECORD_FIXED) - start;
+    if (size && (next - start != size || bytes != ownerBytes)) isUniform = false;
     size = next - start;
+    ownerBytes = bytes;
   }
   const entry = image + IMAGE_GROUPS + group * GROUP_STRIDE; // Bounds: group < GROUP_COUNT
   store<u16>(entry, <u16>from);

@@ -1,7 +1,7 @@
 // The main-thread half of plugin hosts: reads the file when its size or time of change is another, and publishes the
 // names.
 
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { Log } from '../../log.ts';
 import type { Control, ControlServices } from '../../plugin/contract.ts';
 import { type HostsTable, parseHostsText } from './hosts-file.ts';
@@ -50,9 +50,10 @@ class WatchedHosts {
     this.#inline = parseHostsText(config.inline.join('\n'), config);
   }
 
+  /** Reads before anything else: with several blocks the last one of them sets the metrics, as in CoreDNS. */
   async start(): Promise<void> {
-    await this.#published.replace(mergedOwners([this.#inline]));
-    await this.#read();
+    const isRead = await this.#read();
+    if (!isRead) await this.#published.replace(mergedOwners([this.#inline]));
     if (this.#config.reloadMs === 0 || this.#isStopped) return;
     this.#timer = setInterval(() => void this.#poll(), Math.min(this.#config.reloadMs, INTERVAL_MS_MAX)).unref();
   }
@@ -71,16 +72,18 @@ class WatchedHosts {
     }
   }
 
-  async #read(): Promise<void> {
+  /** False: there was nothing new. */
+  async #read(): Promise<boolean> {
     this.#isReading = true;
     try {
-      const file = await readIfChanged(this.#config.file, this.#seen);
-      if (file === undefined || this.#isStopped) return;
+      const file = readIfChanged(this.#config.file, this.#seen);
+      if (file === undefined) return false;
       const table = parseHostsText(file.text, this.#config);
       this.#log.debug(`Parsed hosts file into ${table.entries} entries`);
-      await this.#published.replace(mergedOwners([table, this.#inline]));
       this.#seen = file.state;
       this.#metrics.loaded(this.#config.file, table.entries + this.#inline.entries, file.modifiedSeconds);
+      await this.#published.replace(mergedOwners([table, this.#inline]));
+      return true;
     } finally {
       this.#isReading = false;
     }
@@ -97,15 +100,18 @@ interface ReadFile {
 }
 
 /** undefined: not there, not readable, or as it was. What is no regular file has no lines. */
-async function readIfChanged(path: string, seen: string): Promise<ReadFile | undefined> {
+function readIfChanged(path: string, seen: string): ReadFile | undefined {
+  let file: number | undefined;
   try {
-    await using file = await open(path);
-    const stat = await file.stat({ bigint: true });
+    file = openSync(path, 'r');
+    const stat = fstatSync(file, { bigint: true });
     const state = `${stat.size} ${stat.mtimeNs}`;
     if (state === seen) return undefined;
-    const text = stat.isFile() ? await file.readFile('utf8') : '';
+    const text = stat.isFile() ? readFileSync(file, 'utf8') : '';
     return { state, text, modifiedSeconds: Number(stat.mtimeNs) / 1e9 };
   } catch {
     return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

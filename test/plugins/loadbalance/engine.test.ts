@@ -126,3 +126,27 @@ for (const isCached of [false, true]) {
     store.release();
   });
 }
+
+for (const policy of ['round_robin', 'weighted', 'prefer'] as const) {
+  for (const isCached of [false, true]) {
+    test(`${policy}${isCached ? ' over the cache' : ''}: one owner that is not the question's spelling is written once, wherever it stands`, () => {
+      const store = weights('many.org\n10.4.0.99 255\n');
+      const subnets = [{ octets: Uint8Array.of(10, 4, 0, 96), prefixBits: 30 }];
+      if (policy === 'weighted') load({ policy, address: store.address }, isCached);
+      else load(policy === 'prefer' ? { policy, subnets } : { policy }, isCached);
+      for (let i = 0; i < 50; i++) {
+        const { reply } = world.ask(composeQuery({ name: 'MANY.org.', type: TYPE_A, flags: 0x0100 }), { tcp: true });
+        const message = parseMessage(reply!);
+        assert.deepEqual(new Set(message.answer.map((record) => record.name)), new Set(['many.org.']));
+        const addresses = message.answer.map((record) => record.rdata[3]!);
+        assert.equal(new Set(addresses).size, 100);
+        // header, question, owners that are pointers but for the first, which points at `org` behind `many`
+        assert.equal(reply!.length, 12 + 14 + 100 * 16 + 5);
+        const { reply: short } = world.ask(composeQuery({ name: 'MANY.org.', type: TYPE_A, flags: 0x0100 }));
+        assert.equal(parseMessage(short!).answer.length, Math.floor((512 - 26 - 5) / 16));
+        if (policy === 'prefer') assert.ok(addresses.slice(0, 4).every((octet) => octet >= 96));
+      }
+      store.release();
+    });
+  }
+}
