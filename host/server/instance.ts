@@ -7,9 +7,10 @@ import { BlockSteps, type Program, type ProgramListener, writeProgram } from '..
 import { CorefileError, UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Control, ControlServices, Plain, ServerBlock } from '../plugin/contract.ts';
-import { type AnyDirective, directives } from '../plugins/order.ts';
+import { directives } from '../plugins/order.ts';
+import { type Parsed, parseBlocks } from './blocks.ts';
 import type { DataPlane } from './data-plane.ts';
-import { type BlockPlan, defaultSettings, type Listener, listenersOf, serverBlocks } from './zones.ts';
+import { type Listener, listenersOf, serverBlocks } from './zones.ts';
 
 export interface InstanceParts {
   readonly loaded: LoadedCorefile;
@@ -21,13 +22,6 @@ export interface InstanceParts {
   /** Tests: every query takes the slow face. */
   readonly isForcedSlow: boolean;
   services(instance: Instance): ControlServices;
-}
-
-interface Parsed {
-  readonly directive: AnyDirective;
-  readonly config: unknown;
-  /** Where an error of the control half points to. */
-  readonly loaded: LoadedDirective;
 }
 
 interface Placed extends Parsed {
@@ -197,49 +191,12 @@ export class Instance {
   }
 }
 
-/**
- * Configurations of each block's directives in chain order, and what they say about the block. Directive by directive,
- * those of all blocks together, as CoreDNS sets its plugins up: of several errors the same one is told.
- */
-function parseBlocks({ loaded: { blocks }, address, log }: InstanceParts): { plan: BlockPlan; parsed: Parsed[] }[] {
-  const all = blocks.map((loaded) => {
-    const parsed: Parsed[] = [];
-    return { loaded, parsed, settings: defaultSettings(address) };
-  });
-  for (const directive of directives) {
-    const own = log.withPrefix(`plugin/${directive.name}`);
-    for (const each of all) {
-      const loaded = each.loaded.directives.find(({ name }) => name === directive.name);
-      if (loaded === undefined) continue;
-      if (directive.oncePerBlock) loaded.reader.once();
-      const config = directive.parse(loaded.reader);
-      each.parsed.push({ directive, config, loaded });
-      const said = settled(loaded, () => directive.settings?.(config, own));
-      each.settings = { ...each.settings, ...said };
-      each.loaded.known.root = each.settings.root;
-    }
-  }
-  return all.map(({ loaded, parsed, settings }) => {
-    return { parsed, plan: { loaded, plugins: parsed.map(({ directive }) => directive.name), settings } };
-  });
-}
-
 /** What a control half refuses gets the place of its directive: an operator has to find it. */
 function locally<T>({ loaded }: Parsed, run: () => T): T {
   try {
     return run();
   } catch (error) {
     throw placedError(error, loaded);
-  }
-}
-
-function settled<T>(loaded: LoadedDirective, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const { reader } = loaded;
-    throw reader.error(reader.occurrences[0]!.word, error.message);
   }
 }
 
