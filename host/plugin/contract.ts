@@ -144,12 +144,15 @@ export interface Shared<T> {
 }
 
 export interface ReloadService {
-  /** SHA-512 (hex) of the running configuration's tokens. */
+  /** SHA-512 (hex) of the tokens of the configuration that runs now. */
   readonly runningHash: string;
   /** Re-reads the Corefile without applying it; undefined when it cannot be read, `fault` when it cannot be parsed. */
   readHash(): { readonly hash: string } | { readonly fault: string } | undefined;
-  /** Reads, parses and applies. Never throws: a refused configuration leaves the old one running. */
-  restart(): Promise<{ readonly applied: boolean; readonly error?: string }>;
+  /**
+   * Reads, parses and applies. Never throws: a refused configuration leaves the old one running.
+   * @param onServing called once the new one serves, before its end is logged
+   */
+  restart(onServing: () => void): Promise<{ readonly applied: boolean; readonly error?: string }>;
 }
 
 export interface CacheCapacity {

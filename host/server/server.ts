@@ -78,8 +78,8 @@ export class Server {
   }
 
   /** SIGUSR1 and plugin reload. Never throws: a refused configuration leaves the old one running. */
-  restart(): Promise<{ readonly applied: boolean; readonly error?: string }> {
-    return this.#exclusively(() => this.#restart());
+  restart(onServing = (): void => {}): Promise<{ readonly applied: boolean; readonly error?: string }> {
+    return this.#exclusively(() => this.#restart(onServing));
   }
 
   /** Lameduck and what else plugins do while queries are still answered. Resolves with what went wrong. */
@@ -106,7 +106,7 @@ export class Server {
     if (fallback !== undefined) log.warning(`UDP goes through node:dgram, one system call a message: ${fallback}`);
   }
 
-  async #restart(): Promise<{ applied: boolean; error?: string }> {
+  async #restart(onServing: () => void): Promise<{ applied: boolean; error?: string }> {
     const { log } = this.#options;
     if (this.#isEnding) return { applied: false, error: ENDING };
     log.info('Reloading');
@@ -118,6 +118,7 @@ export class Server {
       return { applied: false, error: text };
     }
     this.#running!.announce(log);
+    onServing();
     log.info('Reloading complete');
     return { applied: true };
   }
@@ -213,10 +214,13 @@ export class Server {
 
   #reloadService(instance: Instance): ReloadService {
     const { source, defaultPort } = this.#options;
+    const running = () => (this.#running ?? instance).loaded.hash;
     return {
-      runningHash: instance.loaded.hash,
+      get runningHash() {
+        return running();
+      },
       readHash: () => readCorefileHash(source, { environment: process.env, defaultPort }),
-      restart: () => this.restart(),
+      restart: (onServing) => this.restart(onServing),
     };
   }
 }

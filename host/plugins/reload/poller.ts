@@ -11,23 +11,35 @@ const VERSION_HELP = "A metric with a constant '1' value labeled by hash, and va
 /** Process-wide: who polls, and the hash that the metric shows. */
 export class PollerSeat implements Stoppable {
   readonly #pollers: Poller[] = [];
+  /** Of those the ones whose configuration has gone. */
+  readonly #lone = new Set<Poller>();
   #removeVersion: (() => void) | undefined;
-  /** Hash that the log names as running; several blocks, or a restart without a change, announce it once. */
-  announcedHash: string | undefined;
+  #isAnnounced: boolean = false;
 
+  /** The first configuration of all tells its hash; later ones are told by the poller that applied them. */
   enter(poller: Poller): void {
+    if (!this.#isAnnounced) poller.announce();
+    this.#isAnnounced = true;
     this.#pollers.at(-1)?.pause();
+    for (const lone of this.#lone) this.#pollers.splice(this.#pollers.indexOf(lone), 1);
+    this.#lone.clear();
     this.#pollers.push(poller);
     poller.resume();
   }
 
-  leave(poller: Poller): void {
+  /**
+   * False: the poller goes on. It is the newest one, so the configuration that has taken over has no `reload`; CoreDNS
+   * polls on with the last interval.
+   */
+  leave(poller: Poller): boolean {
     const at = this.#pollers.indexOf(poller);
-    if (at < 0) return;
-    this.#pollers.splice(at, 1);
+    if (at >= 0 && at === this.#pollers.length - 1) {
+      this.#lone.add(poller);
+      return false;
+    }
+    if (at >= 0) this.#pollers.splice(at, 1);
     poller.pause();
-    // A refused configuration gives the seat back to the one that keeps running.
-    if (at === this.#pollers.length) this.#pollers.at(-1)?.resume();
+    return true;
   }
 
   /** Shows `hash` in place of the last one; undefined shows none. */
@@ -51,6 +63,7 @@ export class Poller {
   readonly #failedSlot: number;
   #timer: NodeJS.Timeout | undefined;
   #state: 'waiting' | 'restarting' = 'waiting';
+  #runningHash: string;
   /** What was last applied or tried: the same wrong text is not tried again. */
   #lastHash: string;
 
@@ -59,10 +72,12 @@ export class Poller {
     this.#intervalMs = intervalMs;
     this.#services = services;
     this.#failedSlot = services.metrics.counter(FAILED, FAILED_HELP, {});
-    this.#lastHash = services.reload.runningHash;
-    if (seat.announcedHash === this.#lastHash) return;
-    seat.announcedHash = this.#lastHash;
-    this.#log().info(`Running configuration SHA512 = ${this.#lastHash}`);
+    this.#runningHash = services.reload.runningHash;
+    this.#lastHash = this.#runningHash;
+  }
+
+  announce(hash = this.#runningHash): void {
+    this.#log().info(`Running configuration SHA512 = ${hash}`);
   }
 
   resume(): void {
@@ -77,20 +92,27 @@ export class Poller {
   /** Never rejects. */
   async #poll(): Promise<void> {
     if (this.#state === 'restarting') return;
-    const read = this.#services.reload.readHash();
+    const { reload } = this.#services;
+    if (reload.runningHash !== this.#runningHash) {
+      // A signal has applied another one without `reload`
+      this.#runningHash = reload.runningHash;
+      this.#lastHash = this.#runningHash;
+    }
+    const read = reload.readHash();
     // A file that cannot be read now may be about to be replaced.
     if (read === undefined) return;
     if ('fault' in read) {
       this.#log().warning(`Corefile parse failed: ${read.fault}`);
       return;
     }
-    const { hash } = read;
-    if (hash === this.#lastHash) return;
+    if (read.hash !== this.#lastHash) await this.#restart(read.hash);
+  }
+
+  async #restart(hash: string): Promise<void> {
     this.#lastHash = hash;
     this.#state = 'restarting';
     this.#seat.showVersion(undefined, this.#services);
-    this.#seat.announcedHash = undefined;
-    const { applied, error } = await this.#services.reload.restart();
+    const { applied, error } = await this.#services.reload.restart(() => this.announce(hash));
     this.#state = 'waiting';
     this.#seat.showVersion(hash, this.#services);
     if (applied) return;

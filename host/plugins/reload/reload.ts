@@ -24,10 +24,14 @@ function createControl(config: ReloadConfig, services: ControlServices): Control
     },
     async stop() {
       if (seat === undefined || poller === undefined) return;
-      seat.value.leave(poller);
+      // One that goes on keeps the seat alive
+      if (!seat.value.leave(poller)) return;
       const shared = seat;
       seat = undefined;
       await shared.release();
+    },
+    async beforeExit() {
+      poller?.pause();
     },
   };
 }

@@ -52,6 +52,8 @@ class World {
   /** Why the file cannot be parsed. */
   fault: string | undefined;
   restarts = 0;
+  /** Directives of the configuration that a restart applies. */
+  next: readonly string[] = [' reload 2s 0'];
   readonly lines: string[] = [];
   readonly versions = new Map<string, () => number | undefined>();
   failed = 0;
@@ -66,11 +68,10 @@ class World {
     for (const control of before) await control.stop!();
   }
 
-  /** A configuration starts and is refused for another plugin's sake. */
-  async refuse(body: string): Promise<void> {
-    const control = reload.control!(parse(body), {} as ServerBlock, this.#services());
-    control.serving!();
-    await control.stop!();
+  /** The process ends. */
+  async end(): Promise<void> {
+    for (const control of this.#controls) await control.beforeExit!(new AbortController().signal);
+    for (const control of this.#controls) await control.stop!();
   }
 
   get users(): number {
@@ -89,6 +90,7 @@ class World {
 
   #services(): ControlServices {
     const line = (level: string) => (text: string) => this.lines.push(`${level} plugin/reload: ${text}`);
+    const running = () => this.running;
     const log = { info: line('[INFO]'), warning: line('[WARNING]'), error: line('[ERROR]') };
     return {
       log: {
@@ -114,13 +116,16 @@ class World {
         return { value: entry.value, release };
       },
       reload: {
-        runningHash: this.running,
+        get runningHash() {
+          return running();
+        },
         readHash: () => (this.fault === undefined ? this.file && { hash: this.file } : { fault: this.fault }),
-        restart: async () => {
+        restart: async (onServing: () => void) => {
           this.restarts++;
           if (this.fileError !== undefined) return { applied: false, error: this.fileError };
           this.running = this.file!;
-          await this.run(' reload 2s 0');
+          await this.run(...this.next);
+          onServing();
           return { applied: true };
         },
       },
@@ -197,24 +202,52 @@ test('several blocks with reload poll once and say so once', async () => {
   assert.equal(world.restarts, 1);
 });
 
-test('a refused configuration gives the poll back; one without reload ends it', async () => {
+test('a configuration without reload is polled on, with the last interval', async () => {
   const world = new World();
   await world.run(' reload 2s 0');
-  await world.refuse(' reload 50s 0');
+  world.lines.length = 0;
+  world.next = [];
   world.file = 'two';
   await world.pass(2_000);
   assert.equal(world.restarts, 1);
-  await world.run();
-  world.file = 'three';
-  await world.pass(60_000);
+  assert.deepEqual(world.lines.splice(0), [RUNNING('two')]);
+  await world.pass(10_000);
   assert.equal(world.restarts, 1);
-  assert.equal(world.users, 0);
+  world.next = [' reload 4s 0'];
+  world.file = 'three';
+  await world.pass(2_000);
+  assert.equal(world.restarts, 2);
+  assert.deepEqual(world.lines.splice(0), [RUNNING('three')]);
+  world.file = 'four';
+  await world.pass(3_999);
+  assert.equal(world.restarts, 2, 'the new one polls');
+  await world.pass(1);
+  assert.equal(world.restarts, 3);
 });
 
-test('stop before start, and twice, does nothing', async () => {
+test('a signal that applies another configuration is no change to the poll', async () => {
   const world = new World();
-  await world.run(' reload');
+  await world.run(' reload 2s 0');
+  world.lines.length = 0;
+  world.file = 'two';
+  world.running = 'two';
   await world.run();
-  await world.run();
+  await world.pass(10_000);
+  assert.equal(world.restarts, 0);
+  assert.deepEqual(world.lines, []);
+});
+
+test('the end of the process ends the poll', async () => {
+  const world = new World();
+  await world.run(' reload 2s 0');
+  await world.end();
+  world.file = 'two';
+  await world.pass(10_000);
+  assert.equal(world.restarts, 0);
+});
+
+test('stop before start does nothing', async () => {
+  const world = new World();
+  await reload.control!(parse(' reload'), {} as ServerBlock, {} as ControlServices).stop!();
   assert.equal(world.users, 0);
 });
