@@ -127,6 +127,7 @@ test('compile: one relay step a stanza; the slow face where the engine cannot kn
     const steps: (RelayStep | 'slow')[] = [];
     const program = {
       block: { plugins },
+      anyClass: () => {},
       relay: (step: RelayStep) => steps.push(step),
       slow: () => steps.push('slow'),
     } as unknown as BlockProgram;
