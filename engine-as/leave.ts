@@ -15,6 +15,7 @@ import {
   HANDOFF_LAST_MS,
   HANDOFF_OUTCOME,
   HANDOFF_REFRESH,
+  HANDOFF_REWRITTEN,
   HANDOFF_SEQ,
   HANDOFF_STEP,
   HANDOFF_WANTS_AD,
@@ -31,7 +32,7 @@ import {
 } from './shared/layout';
 import { hashOctets } from './wire/name';
 import { repackQuery } from './wire/repack';
-import { messageAt, proto } from './wire/query';
+import { askAgain, isRewritten, messageAt, proto } from './wire/query';
 
 /** Fills the record; false: the query cannot be packed for other parsers. */
 export function fillHandoff(handoff: u32, outcome: u32, zone: u32, index: u32): bool {
@@ -39,7 +40,9 @@ export function fillHandoff(handoff: u32, outcome: u32, zone: u32, index: u32): 
   store<u32>(handoff + HANDOFF_OUTCOME, outcome);
   store<u32>(handoff + HANDOFF_ZONE, zone);
   store<u32>(handoff + HANDOFF_STEP, index);
-  store<u32>(handoff + HANDOFF_FLAGS, cacheStep ? HANDOFF_WANTS_AD : 0);
+  store<u32>(handoff + HANDOFF_FLAGS, (cacheStep ? HANDOFF_WANTS_AD : 0) | (isRewritten ? HANDOFF_REWRITTEN : 0));
+  // The message is saved as it came; the question that rules have made is put into the saved one.
+  if (isRewritten) askAgain();
   const length = repackQuery(proto == PROTO_TCP ? <u32>MESSAGE_BYTES_MAX : <u32>RECEIVE_STRIDE);
   if (!length) return false;
   store<u32>(handoff + HANDOFF_BYTES, length);

@@ -15,6 +15,7 @@ import {
   lookupCache,
   lookupRecords,
   refreshCache,
+  rewriteMessage,
   storeInCache,
 } from './resume';
 import { answerBytes, leavesRefresh, routeMessage, serveMessage } from './serve';
@@ -22,6 +23,7 @@ import { OUTCOME_ANSWER, OUTCOME_DROP, OUTCOME_REFRESH, PROTO_UDP } from './shar
 import {
   BATCH,
   EXCHANGE_ASKED,
+  EXCHANGE_HASH,
   EXCHANGE_PROTO,
   EXCHANGE_SOCKADDR,
   EXCHANGE_STEP,
@@ -44,6 +46,7 @@ import {
   SOCKADDR_STRIDE,
 } from './shared/layout';
 import { armReceive, layHeaders, queueSend } from './wire/headers';
+import { hashOctets } from './wire/name';
 import { setArea } from './wire/query';
 
 /** Lays out the batch's message headers, iovecs and slots of an area, with the memory's native address. */
@@ -119,6 +122,21 @@ export function fail(
     messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
     load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, rcode, outAt, elapsedMs,
   );
+}
+
+/**
+ * A query that left with HANDOFF_REWRITTEN and has just been saved: writes it with its new question to outAt, the question
+ * as it was asked and the new hash to the exchange. Returns the message's length, 0 if it does not fit.
+ */
+export function rewriteSaved(area: u32, exchange: u32, messageAt: u32, bytes: u32, outAt: u32, outMax: u32): u32 {
+  setArea(area);
+  // Bounds: an exchange of the area
+  const length = rewriteMessage(
+    messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
+    load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, outAt, outMax,
+  );
+  if (length) store<u32>(exchange + EXCHANGE_HASH, hashOctets(outAt + 2, length - 2, 0));
+  return length;
 }
 
 /** Adds the durations of the answers made since the last call. */

@@ -5,19 +5,23 @@ import { cacheLookup, hitTtl } from './cache/lookup';
 import { cacheStore, wasStored } from './cache/insert';
 import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from './cache/refresh';
 import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
-import { errorPlainBytes, writeError } from './answer/error';
-import { emitFresh, finishError, recordAnswer } from './answer/finish';
+import { emitFresh, finishError, finishPluginError } from './answer/finish';
 import { answerHosts } from './answer/hosts';
 import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage } from './answer/image';
-import { KIND_OTHER_ERROR, kindOfAnswer } from './answer/kind';
 import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
 import { leaveRefresh } from './leave';
 import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
+import { isRestored } from './program/rewrite';
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
 import {
+  ASKED_BY_ENGINE,
+  ASKED_CLASS,
   ASKED_FLAGS,
+  ASKED_NAME,
   ASKED_NAME_BYTES,
+  ASKED_PLAIN,
   ASKED_RESTORED,
+  ASKED_TYPE,
   HANDOFFS,
   IMAGE_SCRATCH,
   REFRESH_REMOVES,
@@ -30,9 +34,16 @@ import {
 } from './shared/layout';
 import { skipName } from './wire/name';
 import { load16, lower8 } from './wire/octets';
+import { packQuery } from './wire/repack';
 import {
   PARSED,
   area,
+  askedClass,
+  askedNameAt,
+  askedNameBytes,
+  askedPlainBytes,
+  askedType,
+  isRewritten,
   parseQuery,
   qnameBytes,
   seenClass,
@@ -73,14 +84,12 @@ export function finishMessage(
   const result = imageFromMessage(reply, replyLength, order, cacheStep == 0);
   if (result == IMAGE_OK) {
     const length = emitFresh(to, max, elapsedMs);
-    if (length) echoQuestion(reply, replyLength, to);
+    if (length && !isRestored()) echoQuestion(reply, replyLength, to);
     return length;
   }
   if (result == IMAGE_MISMATCH && questionParses(reply, reply + replyLength)) {
     // CoreDNS plugin forward: a reply to another question becomes FORMERR.
-    const length = writeError(to, RCODE_FORMERR);
-    recordAnswer(load16(to + 2), RCODE_FORMERR, errorPlainBytes, kindOfAnswer(KIND_OTHER_ERROR), elapsedMs);
-    return length;
+    return finishPluginError(to, RCODE_FORMERR, elapsedMs);
   }
   return UNPARSABLE;
 }
@@ -104,6 +113,25 @@ function questionParses(reply: u32, end: u32): bool {
   if (load16(reply + 4) == 0 || reply + HEADER_BYTES == end) return true; // Bounds: the header is whole
   const behind = skipName(reply, reply + HEADER_BYTES, end);
   return behind != 0 && (behind == end || behind + 2 == end || behind + 4 <= end);
+}
+
+/**
+ * Puts the question that the steps above `index` make into a saved query that has just left the fast face: writes the
+ * message to `to`, with `room` octets, and the question as it was asked to the block at `asked`. Returns the message's
+ * length, 0 if it does not fit.
+ */
+export function rewriteMessage(
+  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, asked: u32, to: u32, room: u32,
+): u32 {
+  if (!resume(at, bytes, transport, sockaddr, zone, index, asked) || !isRewritten) return 0;
+  // Bounds: part of an exchange
+  store<u32>(asked + ASKED_NAME_BYTES, askedNameBytes);
+  store<u16>(asked + ASKED_TYPE, <u16>askedType);
+  store<u16>(asked + ASKED_CLASS, <u16>askedClass);
+  store<u32>(asked + ASKED_PLAIN, askedPlainBytes);
+  store<u32>(asked + ASKED_FLAGS, isRestored() ? ASKED_BY_ENGINE | ASKED_RESTORED : ASKED_BY_ENGINE);
+  memory.copy(asked + ASKED_NAME, askedNameAt, askedNameBytes);
+  return packQuery(to, room);
 }
 
 /** Ends it with an error reply that the server makes. */

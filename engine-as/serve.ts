@@ -8,9 +8,9 @@
 import { offerTo } from './cache/insert';
 import { cacheFind, countLookup, hitTtl } from './cache/lookup';
 import { hitServed, mustVerify } from './cache/refresh';
-import { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode } from './answer/emit';
+import { cachedFlags } from './answer/emit';
 import { writeBadVersion, writeReject } from './answer/error';
-import { emitFresh, finishError, kindOfImage, recordAnswer, refuseUnrouted } from './answer/finish';
+import { emitAndRecord, emitFresh, finishError, recordAnswer, refuseUnrouted } from './answer/finish';
 import { answersPlainly, findHosts, writeHosts } from './answer/hosts';
 import { IMAGE_OK, imageFromMessage } from './answer/image';
 import { KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR, KIND_SERVER_ERROR, kindOfAnswer } from './answer/kind';
@@ -31,6 +31,7 @@ import { writeWhoami } from './answer/whoami';
 import { plainBytes, writtenFlags } from './answer/writer';
 import { fillHandoff, leaveRefresh } from './leave';
 import { cacheStep, enterZone, forgetCache, passStep, order, stepAt } from './program/chain';
+import { applyRules, isRestored } from './program/rewrite';
 import { fitsSlowRule } from './program/slow-rules';
 import { relays, watches } from './program/steps';
 import { longestZone, routeQuestion } from './program/zones';
@@ -80,6 +81,7 @@ import {
   STEP_PASS,
   STEP_RECORDS,
   STEP_RELAY,
+  STEP_REWRITE,
   STEP_SLOW,
   STEP_SLOW_FOR,
   STEP_WATCH,
@@ -148,6 +150,10 @@ function runSteps(zone: u32, handoff: u32, isForced: bool): u32 {
       continue;
     }
     if (isForced) return handOver(OUTCOME_SLOW, REASON_FORCED, zone, index, handoff);
+    if (op == STEP_REWRITE) {
+      if (!applyRules(step)) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
+      continue;
+    }
     if (op == STEP_CACHE) {
       passStep(step);
       const outcome: u32 = cacheStep ? runCacheStep(step, zone, index, handoff) : NEXT;
@@ -188,17 +194,15 @@ function runCacheStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
     forgetCache();
     return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
   }
-  const image = area + IMAGE_SCRATCH;
-  const bytes = emitImage(image, out, outMax, <i32>hitTtl, cachedFlags(image), order);
+  const bytes = emitAndRecord(out, outMax, <i32>hitTtl, cachedFlags(area + IMAGE_SCRATCH), IN_BATCH);
   if (!bytes) return OUTCOME_LARGE;
   countLookup(step, true);
-  recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), IN_BATCH);
   if (flags & CACHE_REFRESHES && hitServed(step)) leavesRefresh = leaveRefresh(step, zone, index, handoff);
   return answered(bytes);
 }
 
 function runRecordsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
-  if (order > 1 || (cacheStep && mayBeStored())) return runStoredRecords(step, zone, index, handoff);
+  if (order > 1 || isRestored() || (cacheStep && mayBeStored())) return runStoredRecords(step, zone, index, handoff);
   const result = answerRecords(step, out, outMax, order == 1, false);
   if (result == FALL) return NEXT;
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
@@ -241,7 +245,7 @@ function runHostsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (found == FALL) return NEXT;
   if (found == BROKEN) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
   if (found == SILENT) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
-  if (order <= 1 && answersPlainly() && !(cacheStep && mayBeStored())) {
+  if (order <= 1 && !isRestored() && answersPlainly() && !(cacheStep && mayBeStored())) {
     if (writeHosts(step, out, outMax, order == 1, false) == TOO_LARGE) return OUTCOME_LARGE;
     if (cacheStep) offerTo(cacheStep);
     recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);
@@ -254,7 +258,7 @@ function runHostsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
 }
 
 function answerWhoami(): u32 {
-  if (cacheStep || order) {
+  if (cacheStep || order || isRestored()) {
     const whole = area + LARGE_OUT;
     const bytes = writeWhoami(whole, MESSAGE_BYTES_MAX);
     if (imageFromMessage(whole, bytes, order, false) == IMAGE_OK) return answered(emitFresh(out, outMax, IN_BATCH));

@@ -5,9 +5,10 @@ import { IMAGE_SCRATCH, SLOT_NONE } from '../shared/layout';
 import { cacheStore } from '../cache/insert';
 import { countAnswer } from '../metrics/counters';
 import { CLASS_DENIAL, CLASS_ERROR, CLASS_SUCCESS, leaveLogRecord, ruleWants } from '../metrics/log';
-import { blockOfZone, cacheStep, logRule, logRules, order, scope } from '../program/chain';
-import { area } from '../wire/query';
-import { emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
+import { blockOfZone, cacheStep, logRule, logRules, scope } from '../program/chain';
+import { isRestored, rewrittenRcode } from '../program/rewrite';
+import { area, askAgain } from '../wire/query';
+import { emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
 import { IMAGE_KIND } from './image';
 import {
@@ -19,6 +20,7 @@ import {
   KIND_SERVER_ERROR,
   kindOfAnswer,
 } from './kind';
+import { emitAnswer, isBroken } from './rewritten';
 
 const BY_PLUGIN: u32 = 0;
 const BY_SERVER: u32 = 1;
@@ -49,19 +51,50 @@ function classOfKind(kind: u32): u32 {
 export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
   const image = area + IMAGE_SCRATCH;
   const ttl: i32 = cacheStep ? <i32>cacheStore(cacheStep) : TTL_AS_IS;
-  const bytes = emitImage(image, out, outMax, ttl, relayedFlags(image, cacheStep != 0), order);
-  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), elapsedMs);
+  return emitAndRecord(out, outMax, ttl, relayedFlags(image, cacheStep != 0), elapsedMs);
+}
+
+/** Sends the image in IMAGE_SCRATCH on its way up. Returns the reply's length, 0 if it needs more than outMax octets. */
+export function emitAndRecord(out: u32, outMax: u32, ttl: i32, headerWord: u32, elapsedMs: f64): u32 {
+  const bytes = emitAnswer(out, outMax, ttl, headerWord);
+  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(area + IMAGE_SCRATCH), elapsedMs);
+  else if (isBroken) return finishError(out, RCODE_SERVFAIL, elapsedMs);
   return bytes;
 }
 
-/** An error reply that no plugin wrote: the server does, and CoreDNS then counts a reply of no size. */
+function kindOfError(rcode: u32): u32 {
+  return kindOfAnswer(rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP ? KIND_SERVER_ERROR : KIND_OTHER_ERROR);
+}
+
+/** An error reply that a plugin wrote. */
+export function finishPluginError(out: u32, rcode: u32, elapsedMs: f64): u32 {
+  let code = rcode;
+  if (isRestored()) {
+    code = rewrittenRcode(rcode, 0);
+    askAgain();
+  }
+  const bytes = writeError(out, code);
+  recordAnswer(replyFlags() | (code & RCODE_MASK), code, errorPlainBytes, kindOfError(code), elapsedMs);
+  return bytes;
+}
+
+/**
+ * An error reply that no plugin wrote: the server does, and CoreDNS then counts a reply of no size. Plugin rewrite writes
+ * one itself, with the OPT, if it has something to do for replies.
+ */
 export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
+  if (isRestored()) {
+    const code = rewrittenRcode(rcode, 0);
+    askAgain();
+    const length = writeError(out, code);
+    recordAnswer(replyFlags() | (code & RCODE_MASK), code, length, code ? kindOfError(code) : kindOfAnswer(KIND_NO_DATA), elapsedMs);
+    return length;
+  }
   const bytes = writeError(out, rcode);
   countAnswer(scope, BY_SERVER, rcode, 0, elapsedMs);
   if (logRule >= 0 && ruleWants(logRules, logRule, CLASS_ERROR)) {
-    const kind = kindOfAnswer(rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP ? KIND_SERVER_ERROR : KIND_OTHER_ERROR);
     const flags = replyFlags() | (rcode & RCODE_MASK);
-    leaveLogRecord(blockOfZone(), logRule, flags, rcode, errorPlainBytes, kind, elapsedMs);
+    leaveLogRecord(blockOfZone(), logRule, flags, rcode, errorPlainBytes, kindOfError(rcode), elapsedMs);
   }
   return bytes;
 }

@@ -12,6 +12,7 @@ import {
   STEP_COUNT,
   STEP_LOG,
   STEP_OP,
+  STEP_REWRITE,
   STEP_ROTATE,
   STEP_STRIDE,
   ZONE_BLOCK,
@@ -19,6 +20,7 @@ import {
 } from '../shared/layout';
 import { findLogRule } from '../metrics/log';
 import { clampPayload } from '../wire/query';
+import { applyRules, forgetRules } from './rewrite';
 import { longestZone } from './zones';
 
 /** Zone entry that routed the question; 0 before routing. */
@@ -39,6 +41,7 @@ export function enterZone(zone: u32): void {
   logRule = -1;
   order = 0;
   cacheStep = 0;
+  forgetRules();
 }
 
 /** The query leaves at the cache step itself: its slow face does all that follows. */
@@ -65,6 +68,7 @@ export function passStep(step: u32): bool {
   } else if (op == STEP_CACHE) {
     if (longestZone(load<u32>(step + CACHE_STEP_ZONES))) cacheStep = step;
   } else if (op == STEP_BUFSIZE) clampPayload(load<u32>(step + 8));
+  else if (op == STEP_REWRITE) applyRules(step);
   else return false;
   return true;
 }

@@ -100,7 +100,14 @@ export const SLOTS = 1024000; // f64 x SLOT_COUNT: counters
 export const SLOT_COUNT = 24576;
 export const WRITER_SCRATCH = 1220608; // 262144: blobs and keys on their way into the arena (main thread's area)
 export const UPSTREAM_LARGE = 1220608; // 65536: a reply that is longer than its slot (same place: shards have no writer)
-export const EXCHANGES = 1482752; // EXCHANGE_STRIDE x the number chosen at start
+export const REWRITE_SCRATCH = 1482752; // plugin rewrite: the new name in wire form, then
+export const REWRITE_LEFT = 1024; // response rules of the query being served, LEFT_STRIDE x LEFT_MAX
+export const LEFT_STRIDE = 24;
+export const LEFT_MAX = 16;
+export const REWRITE_TEXTS = 2048; // names as text, one behind the other
+export const REWRITE_TEXTS_BYTES = 16384;
+export const REWRITE_MESSAGE = 20480; // 65536 + room: a reply on its way back
+export const EXCHANGES = 1581056; // EXCHANGE_STRIDE x the number chosen at start
 export const CANARY = 0x5a5aa5a5;
 
 // shard states
@@ -121,6 +128,7 @@ export const HANDOFF_HASH = 20; // u32: of the message's octets from octet 2 on
 export const HANDOFF_FLAGS = 24; // u32: HANDOFF_WANTS_AD
 export const HANDOFF_BYTES = 28; // u32: length of the message, which may have been packed anew in its place
 export const HANDOFF_WANTS_AD = 1;
+export const HANDOFF_REWRITTEN = 2; // the engine's rules have changed the question: rewriteSaved() makes the message
 // of a cached entry that is to be asked for again, or has to be verified: what cacheRefresh() wants back
 export const HANDOFF_ENTRY = 32; // u32: address of the entry's first block
 export const HANDOFF_SEQ = 36; // u32: its sequence word
@@ -180,6 +188,7 @@ export const ASKED_FLAGS = 12; // u32: ASKED_ bits
 export const ASKED_NAME = 16; // 255 octets, spelling kept
 export const ASKED_BYTES = 272;
 export const ASKED_RESTORED = 1; // the reply repeats this question, not the message's
+export const ASKED_BY_ENGINE = 2; // a step of the fast face has changed it, and will do so again
 
 // ------------------------------------------------------------------------------------------------- counters
 // Slots are f64 words, one set a shard, added up when scraped. A scope is what the coredns_dns_* families count for
@@ -256,6 +265,7 @@ export const STEP_SLOW = 9;
 export const STEP_PASS = 10; // a plugin that does nothing on the way (errors, health...)
 export const STEP_HOSTS = 11;
 export const STEP_BUFSIZE = 12; // +8 largest UDP payload size that what stands below may see
+export const STEP_REWRITE = 14; // see rules.ts
 export const STEP_SLOW_FOR = 13; // +8 rules address, +12 rule count: slow for questions that fit some rule
 
 // slow rule: +0 zone list, +4 class, +8 type (255 = any), +12 literals address, 0 = none, +16 literal count,

@@ -87,6 +87,8 @@ export let askedNameAt: u32 = 0;
 export let askedNameBytes: u32 = 0;
 /** Size of the query as it was asked, which is counted. */
 export let askedPlainBytes: u32 = 0;
+export let askedType: u32 = 0;
+export let askedClass: u32 = 0;
 
 const EXPANDED_AT: u32 = 14336; // in NAME_SCRATCH: a qname that arrived compressed
 
@@ -205,14 +207,39 @@ function parseQuestion(at: u32, end: u32): u32 {
 
 /** Takes another question in the place of the parsed one; the name at `at` is whole and uncompressed. */
 export function takeQuestion(at: u32, type: u32, qclassOfIt: u32): void {
+  qtype = type;
+  qclass = qclassOfIt;
+  if (at == qnameAt) return;
   qnameAt = at;
   qnameBytes = flatName(at, at + <u32>NAME_BYTES_MAX);
   qnameLabels = walkedLabels;
   lowerAt = area + NAME_SCRATCH;
   copyLower(lowerAt, at, qnameBytes);
   nameHash = hashOctets(lowerAt, qnameBytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
-  qtype = type;
-  qclass = qclassOfIt;
+}
+
+/** Goes on with the question that plugin rewrite has made of the one that was asked. */
+export function rewriteQuestion(at: u32, type: u32, qclassOfIt: u32): void {
+  const before = queryPlainBytes - qnameBytes;
+  askedNameAt = qnameAt;
+  askedNameBytes = qnameBytes;
+  askedType = qtype;
+  askedClass = qclass;
+  takeQuestion(at, type, qclassOfIt);
+  // A saved query has its sizes already
+  if (!isRewritten) {
+    askedPlainBytes = queryPlainBytes;
+    queryPlainBytes = before + qnameBytes;
+  }
+  isRewritten = true;
+  seenNameAt = qnameAt;
+  seenType = qtype;
+  seenClass = qclass;
+}
+
+/** Goes back to the question as it was asked. */
+export function askAgain(): void {
+  takeQuestion(askedNameAt, askedType, askedClass);
 }
 
 /**
@@ -228,7 +255,9 @@ export function takeAsked(asked: u32): void {
   askedNameAt = asked + ASKED_NAME;
   askedNameBytes = load<u32>(asked + ASKED_NAME_BYTES);
   askedPlainBytes = load<u32>(asked + ASKED_PLAIN);
-  takeQuestion(askedNameAt, load<u16>(asked + ASKED_TYPE), load<u16>(asked + ASKED_CLASS));
+  askedType = load<u16>(asked + ASKED_TYPE);
+  askedClass = load<u16>(asked + ASKED_CLASS);
+  askAgain();
 }
 
 /** Walks the RRs behind the question; at most four by the accept stage. False: does not parse. */

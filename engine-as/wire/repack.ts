@@ -21,7 +21,14 @@ const ROOM: u32 = 16384;
 export function repackQuery(room: u32): u32 {
   if (!isOdd) return messageBytes;
   const start = area + IMAGE_SCRATCH;
-  const limit = start + (room < ROOM ? room : ROOM);
+  const bytes = packQuery(start, room < ROOM ? room : ROOM);
+  memory.copy(messageAt, start, bytes); // Bounds: bytes <= room
+  return bytes;
+}
+
+/** Packs the current query anew at `start`, which has `room` octets and is not the message's own place. */
+export function packQuery(start: u32, room: u32): u32 {
+  const limit = start + room;
   memory.copy(start, messageAt, HEADER_BYTES); // Bounds: the scratch is larger than a header
   let out = start + HEADER_BYTES;
   if (out + qnameBytes + 4 > limit) return 0;
@@ -55,7 +62,5 @@ export function repackQuery(room: u32): u32 {
     }
     store16(start + 6 + section * 2, count);
   }
-  const bytes = out - start;
-  memory.copy(messageAt, start, bytes); // Bounds: bytes <= room
-  return bytes;
+  return out - start;
 }

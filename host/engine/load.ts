@@ -57,6 +57,7 @@ export interface Engine {
     sockaddrAt: number,
     outAt: number,
   ): number;
+  rewriteSaved(area: number, exchange: number, messageAt: number, bytes: number, outAt: number, outMax: number): number;
   runCachePut(
     area: number,
     zone: number,

@@ -6,6 +6,7 @@ import type {
   AddressOrder,
   BlockProgram,
   CacheStep,
+  FastRule,
   HostsStep,
   LogRule,
   RecordsStep,
@@ -16,6 +17,7 @@ import type {
 import { fillCache } from './cache-step.ts';
 import { Octets } from './octets.ts';
 import { MemoryExhausted, type Writer } from './records.ts';
+import { fillRules } from './rewrite-rules.ts';
 
 /** One step as the builder collects it: `fill` writes its parameters once addresses are known. */
 interface Step {
@@ -138,6 +140,10 @@ export class BlockSteps implements BlockProgram {
 
   whoami(): void {
     this.#add(layout.STEP_WHOAMI);
+  }
+
+  rewrite(rules: readonly FastRule[]): void {
+    this.#add(layout.STEP_REWRITE, (out, at) => fillRules(out, at, rules));
   }
 
   slow(): void {

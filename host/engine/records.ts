@@ -56,7 +56,7 @@ class SharedRecords implements RecordStore {
   put(key: Uint8Array, sets: readonly RecordSet[], flags = 0): OwnerHandle {
     const keyAt = this.#placeKey(key);
     const bytes = blobBytes(sets);
-    const room = layout.EXCHANGES - layout.WRITER_SCRATCH - KEY_ROOM;
+    const room = layout.REWRITE_SCRATCH - layout.WRITER_SCRATCH - KEY_ROOM;
     const { engine, area } = this.#writer;
     const isLarge = bytes > room;
     const blobAt = isLarge ? engine.arenaAllocate(bytes) >>> 0 : area + layout.WRITER_SCRATCH + KEY_ROOM;

@@ -93,6 +93,8 @@ export interface BlockProgram {
   anyClass(): void;
   /** Describes the client (CoreDNS plugin whoami). */
   whoami(): void;
+  /** Tries rules on the question, in order, and takes the reply back through them (plugin rewrite). */
+  rewrite(rules: readonly FastRule[]): void;
   /** Every query that comes this far goes to the slow face. */
   slow(): void;
   /** Queries that fit one of the rules go to the slow face (plugin template). */
@@ -222,6 +224,23 @@ export interface HostsStep {
   /** They also go on when another type than A, AAAA or PTR is asked for. */
   readonly fallthroughUnsupported: boolean;
 }
+
+/** How a rule looks at the text of the lower-case name. `substring` of nothing matches always. */
+export interface NameTest {
+  readonly how: 'exact' | 'prefix' | 'suffix' | 'substring';
+  /** Printable ASCII without escapes. */
+  readonly from: string;
+}
+
+/** A rule of plugin rewrite that the fast face knows; `isLast`: after a match no other rule is tried. */
+export type FastRule = { readonly isLast: boolean } & (
+  | { readonly kind: 'name'; readonly test: NameTest; readonly to: string; readonly isAuto: boolean }
+  | { readonly kind: 'type' | 'class'; readonly from: number; readonly to: number }
+  | { readonly kind: 'ttl'; readonly test: NameTest; readonly minSeconds: number; readonly maxSeconds: number }
+  | { readonly kind: 'rcode'; readonly test: NameTest; readonly from: number; readonly to: number }
+  /** A match sends the query to the slow face, as it was asked. */
+  | { readonly kind: 'slow'; readonly test: NameTest }
+);
 
 export interface RelayStep {
   readonly zone: string;

@@ -5,7 +5,7 @@
 //                fresh entries are taken in order, ended ones are chained by EXCHANGE_NEXT and taken first, so that
 //                memory is touched only as far as queries ever waited at the same time
 
-import { FLAG_AD, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
+import { FLAG_AD, RCODE_NOERROR, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { turnMs } from '../clock.ts';
 import { parseMessage } from '../dns/message.ts';
@@ -17,6 +17,8 @@ import type { ExchangeHandle, Exchanges, Metadata, Query } from '../plugin/contr
 import { NO_LABELS } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
 import type { Generation, ReplyPath } from './generation.ts';
+import { LargeMessages } from './large-messages.ts';
+import { type LeavingQuery, writeAsked } from './leaving.ts';
 
 const REPLY_BYTES_MAX = 65535;
 /** finish(): the reply is no message, and nothing has happened. */
@@ -25,23 +27,9 @@ const REPLY_UNPARSABLE = 0xffffffff;
 const LARGE_ENTRIES = Math.ceil(65536 / layout.EXCHANGE_STRIDE);
 const LARGE_BLOCKS_MAX = 16;
 
-/** A query on its way out of the fast face. The caller reuses one object for all. */
-export interface LeavingQuery {
-  path: ReplyPath;
-  messageAt: number;
-  bytes: number;
-  sockaddrAt: number;
-  sockaddrBytes: number;
-  controlAt: number;
-  controlBytes: number;
-  startedMs: number;
-  /** Address of the engine's handoff record. */
-  handoffAt: number;
-}
-
 export interface ExchangeTableParts {
   readonly area: ShardArea;
-  readonly engine: Pick<Engine, 'finish' | 'fail'>;
+  readonly engine: Pick<Engine, 'finish' | 'fail' | 'rewriteSaved'>;
   /** Entries beside the spare one. */
   readonly capacity: number;
   /** Tells the plugins above of a failure. */
@@ -58,13 +46,10 @@ export class ExchangeTable implements Exchanges {
   readonly #parts: ExchangeTableParts;
   readonly #capacity: number;
   readonly #spare: number;
-  readonly #largeAt: number;
-  readonly #freeLarge: number[] = [];
+  readonly #large: LargeMessages;
   readonly #paths: (ReplyPath | undefined)[] = [];
   readonly #generations: (Generation | undefined)[] = [];
   readonly #metadata: (Metadata | undefined)[] = [];
-  /** Addresses of messages that do not fit into their entry. */
-  readonly #large = new Map<ExchangeHandle, number>();
   #freeHead = 0;
   #freshNext = 1;
 
@@ -73,9 +58,8 @@ export class ExchangeTable implements Exchanges {
     this.#area = parts.area;
     const largeBlocks = Math.min(LARGE_BLOCKS_MAX, Math.floor(parts.capacity / (4 * LARGE_ENTRIES)));
     this.#capacity = parts.capacity - largeBlocks * LARGE_ENTRIES;
-    this.#largeAt = this.at(this.#capacity + 1);
+    this.#large = new LargeMessages(this.at(this.#capacity + 1), largeBlocks, LARGE_ENTRIES * layout.EXCHANGE_STRIDE);
     this.#spare = parts.capacity + 1;
-    for (let i = largeBlocks - 1; i >= 0; i--) this.#freeLarge.push(i);
   }
 
   get octets(): Uint8Array {
@@ -101,6 +85,10 @@ export class ExchangeTable implements Exchanges {
     const handle = this.#claim(leaving);
     if (handle === 0) return 0;
     this.#fill(handle, leaving);
+    if (!this.#takesQuestion(handle)) {
+      this.#giveBack(handle);
+      return 0;
+    }
     const { generation } = leaving.path.listening;
     this.#paths[handle] = leaving.path;
     this.#generations[handle] = generation;
@@ -135,8 +123,7 @@ export class ExchangeTable implements Exchanges {
   }
 
   offset(handle: ExchangeHandle): number {
-    const small = this.at(handle) + layout.EXCHANGE_MESSAGE;
-    return this.#large.size === 0 ? small : (this.#large.get(handle) ?? small);
+    return this.#large.addressOf(handle) ?? this.at(handle) + layout.EXCHANGE_MESSAGE;
   }
 
   bytes(handle: ExchangeHandle): number {
@@ -225,17 +212,10 @@ export class ExchangeTable implements Exchanges {
    * asked. False: there is no room for it, and nothing has changed.
    */
   rewrite(handle: ExchangeHandle, message: Uint8Array, isRestored: boolean): boolean {
-    const { octets, words } = this.#area;
     const asked = parseMessage(this.#area.copy(this.offset(handle), this.bytes(handle))).questions[0];
     if (asked === undefined || !this.#hasRoom(handle, message.length)) return false;
-    const at = this.at(handle) + layout.EXCHANGE_ASKED;
-    words[(at + layout.ASKED_NAME_BYTES) >>> 2] = asked.wire.length;
-    octets.writeUInt16LE(asked.type, at + layout.ASKED_TYPE);
-    octets.writeUInt16LE(asked.class, at + layout.ASKED_CLASS);
-    words[(at + layout.ASKED_PLAIN) >>> 2] = this.bytes(handle);
-    words[(at + layout.ASKED_FLAGS) >>> 2] = isRestored ? layout.ASKED_RESTORED : 0;
-    octets.set(asked.wire, at + layout.ASKED_NAME);
-    octets.set(message, this.offset(handle));
+    writeAsked(this.#area, this.at(handle), asked, this.bytes(handle), isRestored);
+    this.#area.octets.set(message, this.offset(handle));
     this.#setWord(handle, layout.EXCHANGE_BYTES, message.length);
     return true;
   }
@@ -276,7 +256,7 @@ export class ExchangeTable implements Exchanges {
       path.takeRaw({ kind: 'failure', rcode, text });
       return;
     }
-    if (text !== '') this.#parts.onFailure(handle, rcode, text);
+    if (text !== '') this.#parts.onFailure(handle, this.#isWrittenAbove(handle) ? RCODE_NOERROR : rcode, text);
     const outAt = this.#area.at + layout.LARGE_OUT;
     const elapsedMs = performance.now() - this.startedAtMs(handle);
     const { engine } = this.#parts;
@@ -308,7 +288,7 @@ export class ExchangeTable implements Exchanges {
 
   #claim(leaving: LeavingQuery): ExchangeHandle {
     const isLarge = leaving.bytes > layout.EXCHANGE_MESSAGE_MAX;
-    if (isLarge && this.#freeLarge.length === 0) return 0;
+    if (isLarge && !this.#large.hasFree) return 0;
     let handle = this.#freeHead;
     if (handle !== 0) this.#freeHead = this.#word(handle, layout.EXCHANGE_NEXT);
     else if (this.#freshNext <= this.#capacity) handle = this.#freshNext++;
@@ -317,13 +297,8 @@ export class ExchangeTable implements Exchanges {
     return handle;
   }
 
-  /** Moves the exchange to a large block if its own room is too small. */
   #hasRoom(handle: ExchangeHandle, bytes: number): boolean {
-    if (bytes <= layout.EXCHANGE_MESSAGE_MAX || this.#large.has(handle)) return true;
-    const block = this.#freeLarge.pop();
-    if (block === undefined) return false;
-    this.#large.set(handle, this.#largeAt + block * LARGE_ENTRIES * layout.EXCHANGE_STRIDE);
-    return true;
+    return bytes <= layout.EXCHANGE_MESSAGE_MAX || this.#large.take(handle);
   }
 
   #release(handle: ExchangeHandle): void {
@@ -331,16 +306,36 @@ export class ExchangeTable implements Exchanges {
     this.#paths[handle] = undefined;
     this.#metadata[handle] = undefined;
     this.#generations[handle] = undefined;
-    const large = this.#large.size === 0 ? undefined : this.#large.get(handle);
-    if (large !== undefined) {
-      this.#large.delete(handle);
-      this.#freeLarge.push((large - this.#largeAt) / (LARGE_ENTRIES * layout.EXCHANGE_STRIDE));
-    }
-    this.#setWord(handle, layout.EXCHANGE_NEXT, this.#freeHead);
-    this.#freeHead = handle;
+    this.#giveBack(handle);
     this.openCount--;
     generation.openCount--;
     if (generation.openCount === 0) generation.onIdle?.();
+  }
+
+  /** Plugin rewrite will write the reply to a failure itself; the plugins above it then hear of no rcode. */
+  #isWrittenAbove(handle: ExchangeHandle): boolean {
+    const written = layout.ASKED_BY_ENGINE | layout.ASKED_RESTORED;
+    if (this.#word(handle, layout.EXCHANGE_ASKED + layout.ASKED_NAME_BYTES) === 0) return false;
+    return (this.#word(handle, layout.EXCHANGE_ASKED + layout.ASKED_FLAGS) & written) === written;
+  }
+
+  #giveBack(handle: ExchangeHandle): void {
+    this.#large.giveBack(handle);
+    this.#setWord(handle, layout.EXCHANGE_NEXT, this.#freeHead);
+    this.#freeHead = handle;
+  }
+
+  /** A query whose question the engine's rules have changed gets it now; false: there is no room for it. */
+  #takesQuestion(handle: ExchangeHandle): boolean {
+    if ((this.#word(handle, layout.EXCHANGE_FLAGS) & layout.HANDOFF_REWRITTEN) === 0) return true;
+    const { area, engine } = this.#parts;
+    const outAt = area.at + layout.LARGE_OUT;
+    const at = this.at(handle);
+    const bytes = engine.rewriteSaved(area.at, at, this.offset(handle), this.bytes(handle), outAt, REPLY_BYTES_MAX);
+    if (bytes === 0 || !this.#hasRoom(handle, bytes)) return false;
+    area.octets.copy(area.octets, this.offset(handle), outAt, outAt + bytes);
+    this.#setWord(handle, layout.EXCHANGE_BYTES, bytes);
+    return true;
   }
 
   /** Answers a query that cannot be saved, through the spare entry. */

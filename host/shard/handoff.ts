@@ -5,7 +5,8 @@ import { HANDOFF_BYTES, HANDOFF_OUTCOME } from '../../engine-as/shared/layout.ts
 import { PluginError } from '../plugin/chain.ts';
 import type { ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
-import type { ExchangeTable, LeavingQuery } from './exchanges.ts';
+import type { ExchangeTable } from './exchanges.ts';
+import type { LeavingQuery } from './leaving.ts';
 
 export interface HandoffParts {
   readonly area: ShardArea;

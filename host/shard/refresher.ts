@@ -8,9 +8,10 @@ import * as layout from '../../engine-as/shared/layout.ts';
 import type { Engine } from '../engine/load.ts';
 import type { CacheEntryRef, Endpoint, ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
-import type { ExchangeTable, LeavingQuery } from './exchanges.ts';
+import type { ExchangeTable } from './exchanges.ts';
 import type { Listening, RawReply, ReplyPath } from './generation.ts';
 import type { Handoff } from './handoff.ts';
+import type { LeavingQuery } from './leaving.ts';
 
 /** Refreshes under way in the process. A hit that finds more serves what it has and leaves the refresh to a later one. */
 export const REFRESHES_MAX = 8192;

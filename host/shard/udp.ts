@@ -11,9 +11,9 @@ import { decodeSocketAddress, sockaddrBytes } from '../net/socket-address.ts';
 import { isWildcard, type QueuedReply, type UdpTransport } from '../net/transport.ts';
 import type { Endpoint, ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
-import type { LeavingQuery } from './exchanges.ts';
 import type { Listening, ReplyPath } from './generation.ts';
 import type { Handoff } from './handoff.ts';
+import type { LeavingQuery } from './leaving.ts';
 import { drainLogRecords } from './log-lines.ts';
 
 /** Batches read at one wake-up, so that one busy socket does not starve the others. */

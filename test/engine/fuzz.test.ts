@@ -7,7 +7,7 @@ import dnsPacket from 'dns-packet';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { parseMessage } from '../../host/dns/message.ts';
 import { composeName } from '../../host/dns/name.ts';
-import type { RecordStore } from '../../host/plugin/contract.ts';
+import type { FastRule, RecordStore } from '../../host/plugin/contract.ts';
 import { fillDemo } from './demo-records.ts';
 import { cacheStep, EngineWorld, recordsStep } from './world.ts';
 
@@ -47,6 +47,42 @@ for (const policy of ['weighted', 'prefer'] as const) {
     fuzz(world, 60_000);
   });
 }
+
+test('200,000 mutated datagrams through rules', () => {
+  const world = new EngineWorld();
+  const store = fillDemo(world);
+  const cache = world.createCache(1024, 1024);
+  world.load(['.', 'empty.org.'], (steps) => {
+    steps.log([{ scope: '.', classes: ['success', 'denial', 'error'] }]);
+    steps.rotate({ policy: 'round_robin' });
+    steps.rewrite(RULES);
+    steps.cache(cacheStep(cache, { disableSuccess: ['demo.svc.cluster.local.'] }));
+    steps.records(recordsStep(store, ['cluster.local.', 'in-addr.arpa.'], { fallthrough: ['in-addr.arpa.'] }));
+    steps.whoami();
+  });
+  fuzz(world, 200_000);
+});
+
+/** Names that become longer and shorter, labels cut and joined, rules that leave much for the reply. */
+const RULES: readonly FastRule[] = [
+  { kind: 'type', from: 255, to: 1, isLast: false },
+  { kind: 'class', from: 3, to: 1, isLast: false },
+  { kind: 'slow', test: { how: 'substring', from: 'dns-version' }, isLast: true },
+  { kind: 'ttl', test: { how: 'substring', from: 'demo.' }, minSeconds: 7, maxSeconds: 9, isLast: false },
+  { kind: 'rcode', test: { how: 'suffix', from: 'local.' }, from: 3, to: 0, isLast: false },
+  { kind: 'name', test: { how: 'prefix', from: 'db.' }, to: 'web.', isAuto: true, isLast: false },
+  {
+    kind: 'name',
+    test: { how: 'substring', from: 'o.' },
+    to: `o.${'long-label.'.repeat(12)}`,
+    isAuto: true,
+    isLast: false,
+  },
+  { kind: 'name', test: { how: 'substring', from: 'long-label.' }, to: '', isAuto: true, isLast: false },
+  { kind: 'name', test: { how: 'exact', from: '80.0.96.10.in-addr.arpa.' }, to: '.', isAuto: true, isLast: true },
+  { kind: 'name', test: { how: 'suffix', from: 'ample.org.' }, to: 'ternal.', isAuto: true, isLast: true },
+  { kind: 'name', test: { how: 'suffix', from: 'l.' }, to: 'l.', isAuto: true, isLast: false },
+];
 
 const HOSTS_STEP = { zones: ['local.', 'org.'], ttl: 60, fallthrough: ['org.'], fallthroughUnsupported: true };
 
@@ -114,7 +150,10 @@ class Guard {
     const large: [number, number] = [area + layout.LARGE_IN, 65536];
     const upstream: [number, number] = [area + layout.UPSTREAM_SLOTS, layout.BATCH * layout.UPSTREAM_STRIDE];
     const unused: [number, number] = [area + layout.SLOTS + 4096 * 8, 8192];
-    this.#gaps = [...slotGaps, large, upstream, unused];
+    const rules = area + layout.REWRITE_SCRATCH;
+    const texts: [number, number] = [rules + layout.REWRITE_TEXTS + layout.REWRITE_TEXTS_BYTES, 2048];
+    const exchanges: [number, number] = [area + layout.EXCHANGES, 8192];
+    this.#gaps = [...slotGaps, large, upstream, unused, texts, exchanges];
     for (const [at, bytes] of this.#gaps) world.octets.fill(0xa5, at, at + bytes);
   }
 

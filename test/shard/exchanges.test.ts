@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { ShardArea } from '../../host/shard/area.ts';
-import { ExchangeTable, type LeavingQuery } from '../../host/shard/exchanges.ts';
+import { ExchangeTable } from '../../host/shard/exchanges.ts';
 import type { Generation, RawReply, ReplyPath } from '../../host/shard/generation.ts';
+import type { LeavingQuery } from '../../host/shard/leaving.ts';
 
 const AREA = 65536;
 
@@ -31,6 +32,7 @@ function createTable(capacity: number) {
         const text = `F${area.octets.toString('latin1', messageAt, messageAt + bytes)}${area.octets.toString('latin1', replyAt, replyAt + replyBytes)}`;
         return area.octets.write(text, outAt, 'latin1');
       },
+      rewriteSaved: () => 0,
       fail: (_area, _at, messageAt, bytes, rcode, outAt) =>
         area.octets.write(`${rcode}${area.octets.toString('latin1', messageAt, messageAt + bytes)}`, outAt, 'latin1'),
     },

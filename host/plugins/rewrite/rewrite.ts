@@ -1,6 +1,7 @@
 // Plugin rewrite: changes questions and options on their way down, and replies on their way back.
 
 import type { BlockProgram, Control, ControlServices, Directive, ServerBlock } from '../../plugin/contract.ts';
+import { fastRules } from './fast-rules.ts';
 import { parseRewrite } from './parse.ts';
 import { createRewriter } from './rewriter.ts';
 import { type RewriteConfig, VARIABLES } from './rules.ts';
@@ -22,7 +23,7 @@ function createControl(config: RewriteConfig, _block: ServerBlock, services: Con
 
 function compile(config: RewriteConfig, program: BlockProgram): void {
   if (config.rules.some((rule) => 'data' in rule && isLabel(rule.data))) program.readMetadata();
-  program.slow();
+  program.rewrite(fastRules(config.rules));
 }
 
 function isLabel(data: Uint8Array | string): boolean {

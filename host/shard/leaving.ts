@@ -1,0 +1,37 @@
+// Queries on their way out of the fast face, and what is kept of the question when plugin rewrite changes it.
+
+import * as layout from '../../engine-as/shared/layout.ts';
+import type { Question } from '../dns/message.ts';
+import type { ShardArea } from './area.ts';
+import type { ReplyPath } from './generation.ts';
+
+/** A query on its way out of the fast face. The caller reuses one object for all. */
+export interface LeavingQuery {
+  path: ReplyPath;
+  messageAt: number;
+  bytes: number;
+  sockaddrAt: number;
+  sockaddrBytes: number;
+  controlAt: number;
+  controlBytes: number;
+  startedMs: number;
+  /** Address of the engine's handoff record. */
+  handoffAt: number;
+}
+
+/** Writes the question as it was asked, in a query of `bytes` octets, to the exchange at `exchangeAt`. */
+export function writeAsked(
+  { octets, words }: ShardArea,
+  exchangeAt: number,
+  asked: Question,
+  bytes: number,
+  isRestored: boolean,
+): void {
+  const at = exchangeAt + layout.EXCHANGE_ASKED;
+  words[(at + layout.ASKED_NAME_BYTES) >>> 2] = asked.wire.length;
+  octets.writeUInt16LE(asked.type, at + layout.ASKED_TYPE);
+  octets.writeUInt16LE(asked.class, at + layout.ASKED_CLASS);
+  words[(at + layout.ASKED_PLAIN) >>> 2] = bytes;
+  words[(at + layout.ASKED_FLAGS) >>> 2] = isRestored ? layout.ASKED_RESTORED : 0;
+  octets.set(asked.wire, at + layout.ASKED_NAME);
+}
