@@ -36,12 +36,13 @@ import {
   RECORDS_STEP_TTL,
   RECORDS_STEP_ZONES,
   REVERSE_KEY,
+  SET_DATA,
   SET_TTL,
   STORE_SYNCED,
   TTL_OF_STEP,
 } from '../shared/layout';
 import { reverseAddress } from '../records/addresses';
-import { MADE_UP, OWNER_HAS_TEXT_NODATA, OWNER_NO_NODATA, OWNER_SILENT_SERVICES, OWNER_ZONE_CASE, findOwner, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
+import { MADE_UP, OWNER_HAS_TEXT_NODATA, OWNER_NO_NODATA, OWNER_SILENT_SERVICES, OWNER_ZONE_CASE, findOwner, foundPod, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
 import { findSet, foundBlob, isEmptyOwner } from '../records/set';
 import { tableFind } from '../records/table';
 import { cacheStep } from '../program/chain';
@@ -146,6 +147,7 @@ function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bo
   let set = findSet(owner, qtype);
   if (!set) {
     if (qtype == TYPE_PTR && isReverseOwner(owner)) return SILENT;
+    if (qtype == TYPE_SRV && foundPod) return answerVerifiedPod(step, owner, keyBytes);
     if (qtype != TYPE_A && qtype != TYPE_AAAA) return denial(step, keyBytes, RCODE_NOERROR);
     set = findSet(owner, TYPE_CNAME);
     if (!set) return denial(step, keyBytes, RCODE_NOERROR);
@@ -180,6 +182,17 @@ function answerPod(step: u32, keyBytes: u32): u32 {
   } else if (qtype == TYPE_SRV) {
     writePodService(podNameAt, podNameBytes, keyBytes, type, podAddressAt, podAddressBytes, ttl);
   } else return denial(step, keyBytes, RCODE_NOERROR);
+  return finishReply(POSITIVE, RCODE_NOERROR);
+}
+
+/** SRV of a pod that is alone at its address, as of one that is made up: the store does not hold it. */
+function answerVerifiedPod(step: u32, owner: u32, keyBytes: u32): u32 {
+  const v4 = findSet(owner, TYPE_A);
+  const set = v4 ? v4 : findSet(owner, TYPE_AAAA);
+  if (!set) return denial(step, keyBytes, RCODE_NOERROR);
+  const address = foundBlob + load<u32>(set + SET_DATA); // Bounds: a directory entry
+  const ttl = positiveTtl(load<u32>(step + RECORDS_STEP_TTL));
+  writePodService(podNameAt, podNameBytes, keyBytes, v4 ? TYPE_A : TYPE_AAAA, address, v4 ? 4 : 16, ttl);
   return finishReply(POSITIVE, RCODE_NOERROR);
 }
 

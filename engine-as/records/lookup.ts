@@ -38,7 +38,9 @@ export const MADE_UP: u32 = 1;
 export let podAddressAt: u32 = 0;
 /** 4 or 16. */
 export let podAddressBytes: u32 = 0;
-/** Relative name of the made-up pod, without labels left of it. */
+/** The owner found last is a pod, made up or verified. */
+export let foundPod: bool = false;
+/** Relative name of the pod, without labels left of it. */
 export let podNameAt: u32 = 0;
 export let podNameBytes: u32 = 0;
 
@@ -86,6 +88,7 @@ const LABEL_SVC: u32 = 0x63767303; // \3svc
 export function findOwner(step: u32, key: u32, keyBytes: u32, isQuestion: bool): u32 {
   const store = load<u32>(step + RECORDS_STEP_STORE);
   const flags = load<u32>(step + RECORDS_STEP_FLAGS);
+  foundPod = false;
   if (!(flags & RECORDS_KUBERNETES)) return tableFind(store, key, keyBytes);
   const labels = walkKey(key, keyBytes);
   const services = load<u32>(step + RECORDS_STEP_SERVICES);
@@ -219,6 +222,7 @@ function copyStripped(to: u32, label: u32): u32 {
 function findPod(store: u32, flags: u32, key: u32, keyBytes: u32, labels: u32): u32 {
   const name = labelOffset(labels - 3);
   const namespace = labelOffset(labels - 2);
+  foundPod = true;
   podNameAt = key + name;
   podNameBytes = keyBytes - name;
   if (!(flags & RECORDS_PODS_INSECURE)) return tableFind(store, podNameAt, podNameBytes);

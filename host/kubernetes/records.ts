@@ -132,8 +132,7 @@ export class ClusterRecords {
       const key = ownerKey(podLabel(address), namespace.name, 'pod');
       if (key === undefined || key.length > this.#keyBytesMax) continue;
       const isShown = namespace.isPublished && pods.counts.has(address);
-      const [v4, v6] = address.length === 4 ? [address, ''] : ['', address];
-      if (isShown) this.#services.put(key, addressSets(v4, v6));
+      if (isShown) this.#services.put(key, podSets(address, pods.counts.get(address)!));
       else this.#services.drop(key);
     }
     pods.changed.clear();
@@ -184,6 +183,14 @@ export class ClusterRecords {
     }
     clients?.changed.clear();
   }
+}
+
+/** SRV of a pod that is alone is made by the engine; several at one address share the weight of it. */
+function podSets(address: string, count: number): RecordSet[] {
+  const sets = familySets([address]);
+  const weight = Math.max(1, Math.floor(100 / count));
+  if (count > 1) sets.push({ type: 'SRV', records: [{ priority: 0, weight, port: 0, target: 0 }] });
+  return sets;
 }
 
 function familySets(addresses: readonly string[]): RecordSet[] {

@@ -153,6 +153,8 @@ function storedAnswer(
   const sets = contents.get(key);
   if (sets === undefined) return 'nxdomain';
   const set = sets.split('; ').find((text) => text.startsWith(`${type} `));
+  // The engine makes it of a pod's address (engine-as/answer/records.ts).
+  if (set === undefined && type === 'SRV' && /\..*\.pod$/.test(name)) return [`SRV 0 100 0 ${name}`];
   const values = set?.slice(type.length + 1).split(' ') ?? [];
   const texts = values.map((value) => {
     if (type === 'CNAME') return `CNAME ${value.replace(/\.$/, '')}`;

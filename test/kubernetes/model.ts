@@ -101,11 +101,12 @@ function podAnswer(
   if (pod === undefined) return [];
   const isV4 = pod.split('-').length === 4 && !pod.includes('--');
   const address = isV4 ? pod.replaceAll('-', '.') : pod.replaceAll('-', ':');
-  const isThere = objects.pods.some(
+  const count = objects.pods.filter(
     ({ metadata, status }) =>
       metadata.namespace === namespace && status.podIP === address && metadata.deletionTimestamp === undefined,
-  );
-  if (!isThere) return 'nxdomain';
+  ).length;
+  if (count === 0) return 'nxdomain';
+  if (type === 'SRV') return [`SRV 0 ${Math.max(1, Math.floor(100 / count))} 0 ${pod}.${namespace}.pod`];
   return type === (isV4 ? 'A' : 'AAAA') ? [`${type} ${address}`] : [];
 }
 

@@ -261,6 +261,8 @@ test('two pods with one address: the name stays until both are gone', () => {
   cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
   cluster.apply({ kind: 'pod', object: pod('p'), isThere: true });
   cluster.apply({ kind: 'pod', object: pod('q'), isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('10-0-0-1.a.pod'), 'A 0a000001; SRV 0/50/0/@');
   cluster.apply({ kind: 'pod', object: pod('p'), isThere: false });
   cluster.flush();
   assert.equal(cluster.store.at('10-0-0-1.a.pod'), 'A 0a000001');

@@ -15,15 +15,21 @@ export function goFloat(text: string, bits: 32 | 64): number | 'invalid syntax' 
   return isTooLarge ? 'value out of range' : value;
 }
 
+// Digits may be separated by single underscores.
+const DIGITS = '\\d+(?:_\\d+)*';
+const HEX_DIGITS = '[\\da-f]+(?:_[\\da-f]+)*';
+const DECIMAL = new RegExp(`^(?:${DIGITS}\\.?(?:${DIGITS})?|\\.${DIGITS})(?:e[-+]?${DIGITS})?$`, 'i');
+const HEXADECIMAL = new RegExp(`^_?(${HEX_DIGITS})?(?:\\.(${HEX_DIGITS})?)?p([-+]?${DIGITS})$`, 'i');
+
 function decimal(text: string): number {
-  return /^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  return DECIMAL.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN;
 }
 
-/** Digits may be separated by single underscores, the exponent is one of two and must be there. */
+/** The exponent is one of two and must be there. */
 function hexadecimal(text: string): number {
-  const match = /^_?([\da-f]+(?:_[\da-f]+)*)?(?:\.([\da-f]+(?:_[\da-f]+)*)?)?p([-+]?\d+)$/i.exec(text);
+  const match = HEXADECIMAL.exec(text);
   const [whole = '', fraction = ''] = [match?.[1], match?.[2]].map((part) => part?.replaceAll('_', ''));
   if (match === null || whole + fraction === '') return Number.NaN;
   const mantissa = Number(BigInt(`0x${whole}${fraction}`));
-  return mantissa * 2 ** (Number(match[3]) - 4 * fraction.length);
+  return mantissa * 2 ** (Number(match[3]!.replaceAll('_', '')) - 4 * fraction.length);
 }
