@@ -50,9 +50,8 @@ export function fillHandoff(handoff: u32, outcome: u32, zone: u32, index: u32): 
   return true;
 }
 
-/** Tells of the refresh that the last hit of the cache step at `index` began; false: it cannot be done. */
-export function leaveRefresh(step: u32, zone: u32, index: u32, handoff: u32): bool {
-  const below = firstBelow(index);
+/** Tells of the refresh that the last hit of the step began, from step `below` on; false: it cannot be done. */
+export function leaveRefresh(step: u32, zone: u32, below: u32, handoff: u32): bool {
   if (!fillHandoff(handoff, OUTCOME_REFRESH, zone, below)) {
     endRefresh(step, foundBlock, foundSeq, refreshBits, false);
     return false;
@@ -66,8 +65,11 @@ export function leaveRefresh(step: u32, zone: u32, index: u32, handoff: u32): bo
   return true;
 }
 
-/** The first step below `index` that may take the question. Every block ends with one that does. */
-function firstBelow(index: u32): u32 {
+/**
+ * The first step below `index` that may take the question, which must still be the one that the cache saw. Every block
+ * ends with one that does.
+ */
+export function firstBelow(index: u32): u32 {
   const last = load<u32>(blockOfZone() + BLOCK_STEP_COUNT) - 1; // Bounds: compiled by the host
   for (let i = index + 1; i < last; i++) {
     const step = stepAt(i);

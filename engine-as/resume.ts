@@ -7,9 +7,9 @@ import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from '.
 import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
 import { emitFresh, finishError, finishPluginError } from './answer/finish';
 import { answerHosts } from './answer/hosts';
-import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage } from './answer/image';
+import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage, respellHit, respellReply } from './answer/image';
 import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
-import { leaveRefresh } from './leave';
+import { firstBelow, leaveRefresh } from './leave';
 import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
 import { isRestored } from './program/rewrite';
 import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
@@ -32,7 +32,7 @@ import {
   STEP_OP,
   STEP_ROTATE,
 } from './shared/layout';
-import { skipName } from './wire/name';
+import { sameOctets, skipName } from './wire/name';
 import { load16, lower8 } from './wire/octets';
 import { packQuery } from './wire/repack';
 import {
@@ -44,7 +44,9 @@ import {
   askedPlainBytes,
   askedType,
   isRewritten,
+  lowerAt,
   parseQuery,
+  qnameAt,
   qnameBytes,
   seenClass,
   seenNameAt,
@@ -170,8 +172,9 @@ export function lookupCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, index
   const image = area + IMAGE_SCRATCH;
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, <i32>hitTtl, cachedFlags(image), 0);
   if (!lookupBytes) return HIT_NONE;
-  if (mustVerify(step) && beginVerify(step) && leaveRefresh(step, zone, index, area + HANDOFFS)) return HIT_VERIFY;
-  if (hitServed(step) && leaveRefresh(step, zone, index, area + HANDOFFS)) store<u32>(area + SHARD_HANDOFF_COUNT, 1);
+  const below = firstBelow(index);
+  if (mustVerify(step) && beginVerify(step) && leaveRefresh(step, zone, below, area + HANDOFFS)) return HIT_VERIFY;
+  if (hitServed(step) && leaveRefresh(step, zone, below, area + HANDOFFS)) store<u32>(area + SHARD_HANDOFF_COUNT, 1);
   return HIT;
 }
 
@@ -183,6 +186,7 @@ export function storeInCache(
   if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
   const image = area + IMAGE_SCRATCH;
   const ttl = <i32>cacheStore(cacheStep);
+  respellReply();
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, relayedFlags(image, true), 0);
   if (lookupBytes) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;
@@ -196,8 +200,10 @@ export function arrangeReply(
   enterZone(zone);
   passStep(stepAt(index));
   if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
+  respellReply();
   const image = area + IMAGE_SCRATCH;
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, -1, relayedFlags(image, false), order);
+  if (lookupBytes) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;
 }
 
@@ -234,6 +240,9 @@ export function refreshCache(
   if (ttl < 0) return false;
   // With a time limit the client is served from the entry, without one by the reply.
   const isFromEntry = (bits & REFRESH_REMOVES) != 0 && wasStored;
+  if (isFromEntry) {
+    if (!sameOctets(qnameAt, lowerAt, qnameBytes) && !respellHit(order)) return false;
+  } else respellReply();
   const flags = isFromEntry ? cachedFlags(image) : relayedFlags(image, true);
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, flags, 0);
   if (lookupBytes && !isFromEntry) echoQuestion(reply, replyLength, to);

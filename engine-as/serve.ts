@@ -29,7 +29,7 @@ import {
 } from './answer/records';
 import { writeWhoami } from './answer/whoami';
 import { plainBytes, writtenFlags } from './answer/writer';
-import { fillHandoff, leaveRefresh } from './leave';
+import { fillHandoff, firstBelow, leaveRefresh } from './leave';
 import { cacheStep, enterZone, forgetCache, passStep, order, stepAt } from './program/chain';
 import { applyRules, isRestored } from './program/rewrite';
 import { fitsSlowRule } from './program/slow-rules';
@@ -194,10 +194,11 @@ function runCacheStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
     forgetCache();
     return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
   }
+  const below: u32 = flags & CACHE_REFRESHES ? firstBelow(index) : 0;
   const bytes = emitAndRecord(out, outMax, <i32>hitTtl, cachedFlags(area + IMAGE_SCRATCH), IN_BATCH);
   if (!bytes) return OUTCOME_LARGE;
   countLookup(step, true);
-  if (flags & CACHE_REFRESHES && hitServed(step)) leavesRefresh = leaveRefresh(step, zone, index, handoff);
+  if (flags & CACHE_REFRESHES && hitServed(step)) leavesRefresh = leaveRefresh(step, zone, below, handoff);
   return answered(bytes);
 }
 

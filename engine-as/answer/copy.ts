@@ -21,6 +21,13 @@ const POINTER_TO_QUESTION: u32 = 0xc000 | HEADER_BYTES;
 /** Octets that a copy may need beyond its original: an owner and two names, all in full. */
 export const COPY_ROOM: u32 = 1024;
 
+/** The message that is copied spells its question as the image does. */
+export let isAlike: bool = false;
+
+export function beginCopies(isSpeltAlike: bool): void {
+  isAlike = isSpeltAlike;
+}
+
 /**
  * Copies the RR at `at` of the message from `start`, whose TYPE field stands at `fixed` and whose rdata lies inside
  * the message, to `out`; room: COPY_ROOM and the rdata. Returns the address behind the copy, 0 if a name or the rdata
@@ -29,7 +36,7 @@ export const COPY_ROOM: u32 = 1024;
 export function copyRecord(start: u32, at: u32, fixed: u32, out: u32, remember: bool): u32 {
   let to: u32;
   // Bounds: the RR lies inside the message
-  if (load16(at) == POINTER_TO_QUESTION) {
+  if (isAlike && load16(at) == POINTER_TO_QUESTION) {
     store16(out, POINTER_TO_QUESTION);
     to = out + 2;
     recordPlain = qnameBytes + RR_FIXED_BYTES;

@@ -10,7 +10,7 @@ import { isRestored, rewrittenRcode } from '../program/rewrite';
 import { area, askAgain } from '../wire/query';
 import { emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
-import { IMAGE_KIND } from './image';
+import { IMAGE_KIND, respellReply } from './image';
 import {
   KIND_DELEGATION,
   KIND_NAME_ERROR,
@@ -51,6 +51,7 @@ function classOfKind(kind: u32): u32 {
 export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
   const image = area + IMAGE_SCRATCH;
   const ttl: i32 = cacheStep ? <i32>cacheStore(cacheStep) : TTL_AS_IS;
+  respellReply();
   return emitAndRecord(out, outMax, ttl, relayedFlags(image, cacheStep != 0), elapsedMs);
 }
 

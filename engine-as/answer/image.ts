@@ -26,14 +26,14 @@ import {
   TYPE_MX,
   TYPE_OPT,
 } from '../shared/codes';
-import { COMPRESS_SCRATCH, IMAGE_BYTES_MAX, IMAGE_SCRATCH } from '../shared/layout';
+import { COMPRESS_SCRATCH, IMAGE_BYTES_MAX, IMAGE_SCRATCH, LARGE_OUT } from '../shared/layout';
 import { NAME_BUFFERS, NAME_BUFFER_STRIDE, beginNames } from '../wire/compress';
 import { sameOctets, skipName } from '../wire/name';
 import { load16, load32, store16 } from '../wire/octets';
 import { optionsAreSound } from '../wire/options';
 import { area, lowerAt, qclass, qnameAt, qnameBytes, qtype } from '../wire/query';
 import { behindQuestion, nameBytes, readName } from '../wire/reply';
-import { COPY_ROOM, copyRecord, recordFixed, recordPad, recordPlain } from './copy';
+import { COPY_ROOM, beginCopies, copyRecord, isAlike, recordFixed, recordPad, recordPlain } from './copy';
 import { classify } from './kind';
 import { PLACES, PLACE_ADDRESS, PLACE_ALIAS, PLACE_EXCHANGE, PLACE_OTHER, isOrdered, orderOf, placeAt } from './order';
 
@@ -102,12 +102,56 @@ let written: u32 = 0;
 let plain: u32 = 0;
 let pads: u32 = 0;
 
+// What imageFromMessage() was given last.
+let replyAt: u32 = 0;
+let replyBytes: u32 = 0;
+let replyOrder: u32 = 0;
+let keepsOpt: bool = false;
+
 /**
- * Builds the image of the reply message at `at` in IMAGE_SCRATCH. The reply must answer the query being served.
+ * Builds the image of the reply message at `at` in IMAGE_SCRATCH, to stand behind the question in lower case: as the
+ * cache keeps it. The reply must answer the query being served.
  * @param order the order that the block asks for: 0, 1 or a rotate step.
  * @param keepOpt keeps the reply's OPT (blocks without cache); otherwise it only lends its rcode and DO.
  */
 export function imageFromMessage(at: u32, bytes: u32, order: u32, keepOpt: bool): u32 {
+  replyAt = at;
+  replyBytes = bytes;
+  replyOrder = order;
+  keepsOpt = keepOpt;
+  return imageAsSpelt(at, bytes, order, keepOpt, lowerAt);
+}
+
+/**
+ * Before the image just built is sent: it stands behind the question as its reply spells it, which is no difference
+ * but for clients that vary the case of their letters.
+ */
+export function respellReply(): void {
+  const spelt = replyAt + HEADER_BYTES; // Bounds: the reply was parsed, and stands where it stood
+  if (sameOctets(spelt, lowerAt, qnameBytes)) return;
+  if (imageAsSpelt(replyAt, replyBytes, replyOrder, keepsOpt, spelt) == IMAGE_OK) return;
+  // Names in another spelling take more room.
+  imageAsSpelt(replyAt, replyBytes, replyOrder, keepsOpt, lowerAt);
+}
+
+/**
+ * Builds the image in IMAGE_SCRATCH, one that the cache keeps, anew for a client that spells the question otherwise:
+ * names keep the case in which they were stored. False: it has no room.
+ */
+export function respellHit(order: u32): bool {
+  const from = area + IMAGE_SCRATCH;
+  const to = area + LARGE_OUT;
+  const bytes: u32 = <u32>HEADER_BYTES + qnameBytes + 4 + load<u32>(from + IMAGE_TAIL_BYTES); // Bounds: an image stands there
+  if (bytes > <u32>MESSAGE_BYTES_MAX) return false;
+  store16(to + 2, load<u16>(from + IMAGE_FLAGS)); // Bounds: LARGE_OUT has room for any message
+  store16(to + 4, 1);
+  for (let i: u32 = 0; i < 3; i++) store16(to + 6 + i * 2, load<u16>(from + IMAGE_COUNTS + i * 2));
+  memory.copy(to + HEADER_BYTES, from + load<u32>(from + IMAGE_QUESTION), bytes - HEADER_BYTES);
+  return imageAsSpelt(to, bytes, order, false, qnameAt) == IMAGE_OK;
+}
+
+/** @param nameAt the qname as the reply that is sent will show it: names in this spelling point at it. */
+function imageAsSpelt(at: u32, bytes: u32, order: u32, keepOpt: bool, nameAt: u32): u32 {
   if (bytes < <u32>HEADER_BYTES || bytes > <u32>MESSAGE_BYTES_MAX) return IMAGE_BAD;
   const end = at + bytes;
   const behind = behindQuestion(at, end);
@@ -124,11 +168,12 @@ export function imageFromMessage(at: u32, bytes: u32, order: u32, keepOpt: bool)
   store<u16>(image + IMAGE_RECORDS, <u16>sourceCount);
   const question = IMAGE_TABLE + sourceCount * RECORD_STRIDE;
   const message = image + question - HEADER_BYTES;
-  const tail = writeImageQuestion(image + question);
+  const tail = writeImageQuestion(image + question, nameAt);
   written = 0;
   plain = tail - message;
   pads = 0;
-  beginNames(message, qnameAt);
+  beginNames(message, nameAt);
+  beginCopies(sameOctets(at + HEADER_BYTES, nameAt, qnameBytes));
   const kind = rcode == 0 && qtype != TYPE_AXFR && qtype != TYPE_IXFR ? orderOf(order) : 0;
   store<u16>(image + IMAGE_TRAITS, <u16>(kind << TRAIT_ORDER_SHIFT));
   let out = tail;
@@ -217,13 +262,13 @@ function placeOf(type: u32): u32 {
   return type == TYPE_MX ? PLACE_EXCHANGE : PLACE_OTHER;
 }
 
-/** Writes the lower-case question and the section counts; returns the address of the tail. */
-function writeImageQuestion(at: u32): u32 {
+/** Writes the question and the section counts; returns the address of the tail. */
+function writeImageQuestion(at: u32, nameAt: u32): u32 {
   // Bounds: header, table and question fit IMAGE_ROOM: 80 + 6144 * 8 + 259
   store<u16>(image + IMAGE_COUNTS, <u16>answers);
   store<u16>(image + IMAGE_COUNTS + 2, <u16>authorities);
   store<u16>(image + IMAGE_COUNTS + 4, <u16>additionals);
-  memory.copy(at, lowerAt, qnameBytes);
+  memory.copy(at, nameAt, qnameBytes);
   store16(at + qnameBytes, qtype);
   store16(at + qnameBytes + 2, qclass);
   return at + qnameBytes + 4;
@@ -269,7 +314,7 @@ function haveOneOwner(start: u32, first: u32, behind: u32): bool {
     if (<u32>load<u8>(entry + SOURCE_KIND) != PLACE_ADDRESS) continue;
     const at = start + <u32>load<u16>(entry + RECORD_START);
     const head = load16(at);
-    if (head == POINTER_TO_QUESTION) return false;
+    if (head == POINTER_TO_QUESTION && isAlike) return false;
     if (bytes && head == known && head >= 0xc000) continue;
     const name = bytes ? names + NAME_BUFFER_STRIDE : names;
     if (!readName(start, at, start + <u32>load<u16>(entry + RECORD_FIXED), name)) return false;

@@ -31,6 +31,7 @@ import {
   RECORD_TYPE,
   TRAIT_OPT,
   imageFromMessage,
+  respellReply,
 } from './image';
 import { classify } from './kind';
 
@@ -66,6 +67,7 @@ export function emitAnswer(out: u32, outMax: u32, ttl: i32, headerWord: u32): u3
     isBroken = true;
     return 0;
   }
+  respellReply();
   store<u16>(image + IMAGE_RCODE, <u16>rcode);
   return emitImage(image, out, outMax, TTL_AS_IS, load16(message + 2), order);
 }

@@ -20,11 +20,11 @@ import {
   SHARD_NOW_SECONDS,
   ZONE_SERVER,
 } from '../shared/layout';
-import { IMAGE_QUESTION, IMAGE_ROOM, IMAGE_TABLE } from '../answer/image';
+import { IMAGE_QUESTION, IMAGE_ROOM, IMAGE_TABLE, respellHit } from '../answer/image';
 import { bump } from '../metrics/counters';
-import { zoneAt } from '../program/chain';
+import { order, zoneAt } from '../program/chain';
 import { sameOctets } from '../wire/name';
-import { area, isDo, lowerAt, nameHash, qclass, qnameBytes, qtype, queryFlags } from '../wire/query';
+import { area, isDo, lowerAt, nameHash, qclass, qnameAt, qnameBytes, qtype, queryFlags } from '../wire/query';
 import { readChain } from './blocks';
 import {
   BLOCK_SEQ,
@@ -63,6 +63,8 @@ export let foundSeq: u32 = 0;
 export let foundLeft: i32 = 0;
 export let foundTtl: u32 = 0;
 let foundRcode: u32 = 0;
+/** The client spells the question in lower case, as the entry does. */
+let foundIsAlike: bool = false;
 
 const RCODE_BITS: u32 = 0xff;
 
@@ -124,6 +126,7 @@ export function cacheFind(step: u32): u32 {
 }
 
 function hit(step: u32, kind: u32): u32 {
+  if (!foundIsAlike && !respellHit(order)) return 0;
   hitKind = kind;
   hitIsStale = foundLeft <= 0;
   hitTtl = load<u32>(step + CACHE_STEP_FLAGS) & CACHE_KEEP_TTL ? foundTtl : hitIsStale ? 0 : <u32>foundLeft; // Bounds: a step
@@ -178,7 +181,9 @@ function readEntry(table: u32, slot: u32, tag: u32, stale: u32, wanted: u32): bo
   if (!readChain(table, block, area + IMAGE_SCRATCH, bytes)) return false;
   if (atomic.load<u32>(block + BLOCK_SEQ) != seq) return false;
   const question = load<u32>(area + IMAGE_SCRATCH + IMAGE_QUESTION);
-  if (question + qnameBytes > bytes || !sameOctets(area + IMAGE_SCRATCH + question, lowerAt, qnameBytes)) return false;
+  if (question + qnameBytes > bytes) return false;
+  foundIsAlike = sameOctets(area + IMAGE_SCRATCH + question, qnameAt, qnameBytes);
+  if (!foundIsAlike && !sameOctets(area + IMAGE_SCRATCH + question, lowerAt, qnameBytes)) return false;
   foundBlock = block;
   foundSeq = seq;
   foundLeft = left;

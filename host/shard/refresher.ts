@@ -60,46 +60,43 @@ export class Refresher {
 
   #ask(leaving: LeavingQuery, isAlone: boolean, settle: ((reply: Uint8Array | undefined) => void) | undefined): void {
     const { area, exchanges } = this.#parts;
-    const record = leaving.handoffAt >>> 2;
     const entry = entryRef(area, leaving.handoffAt);
     const asking = {
-      zone: area.words[record + (layout.HANDOFF_ZONE >>> 2)]!,
-      step: area.words[record + (layout.HANDOFF_STEP >>> 2)]!,
-      message: area.copy(leaving.messageAt, leaving.bytes),
+      zone: area.words[(leaving.handoffAt + layout.HANDOFF_ZONE) >>> 2]!,
+      step: entry.below,
+      message: new Uint8Array(0) as Uint8Array,
       // CoreDNS treats a verification with a time limit like a refresh that nobody waits for
       entry: isAlone ? entry : { ...entry, bits: entry.bits | layout.REFRESH_REMOVES },
     };
     const { generation } = leaving.path.listening;
-    const end = (raw: RawReply | undefined): void => {
-      const reply = this.finish(asking, raw?.kind === 'message' ? raw.octets : undefined);
-      settle?.(reply);
-    };
-    if (this.openCount >= this.#max) {
-      end(undefined);
-      return;
-    }
-    // The program must stay until the reply has been taken, which is later than the end of the exchange.
-    const takeRaw = (raw: RawReply): void => {
-      generation.openCount++;
-      queueMicrotask(() => {
-        this.openCount--;
-        try {
-          end(raw);
-        } finally {
-          generation.openCount--;
-          if (generation.openCount === 0) generation.onIdle?.();
-        }
-      });
-    };
+    // The program must stay until the reply has been taken, which is later than the end of the exchange
+    generation.openCount++;
     this.openCount++;
-    const handle = exchanges.tryOpen({ ...leaving, path: new RefreshPath(leaving.path, isAlone, takeRaw) });
-    if (handle === 0) {
+    const end = (raw: RawReply | undefined): void => {
       this.openCount--;
+      try {
+        const reply = this.finish(asking, raw?.kind === 'message' ? raw.octets : undefined);
+        settle?.(reply);
+      } finally {
+        generation.openCount--;
+        if (generation.openCount === 0) generation.onIdle?.();
+      }
+    };
+    // Later, because the buffers may be in use
+    const takeRaw = (raw: RawReply): void => queueMicrotask(() => end(raw));
+    const path = new RefreshPath(leaving.path, isAlone, takeRaw);
+    const handle = this.openCount > this.#max ? 0 : exchanges.tryOpen({ ...leaving, path });
+    // What was saved has the question that the cache saw, which rules may have made
+    asking.message =
+      handle === 0
+        ? area.copy(leaving.messageAt, leaving.bytes)
+        : area.copy(exchanges.offset(handle), exchanges.bytes(handle));
+    if (handle === 0) {
       end(undefined);
       return;
     }
     if (isAlone) exchanges.forgetClient(handle);
-    if ((asking.entry.bits & layout.REFRESH_RELAY) !== 0) this.#parts.handoff.relay(handle);
+    if ((entry.bits & layout.REFRESH_RELAY) !== 0) this.#parts.handoff.relay(handle);
     else this.#parts.runSlow(handle);
   }
 

@@ -33,6 +33,7 @@ export class CacheClient {
     const image = exports.cacheLookup(step);
     if (!image) assert.equal(engine.take(composeReply(backend(), 'standard')), IMAGE_OK);
     const ttl = Number(image ? exports.hitTtl.value : exports.cacheStore(step));
+    if (!image) exports.respellReply();
     const flags = image ? exports.cachedFlags(image) : exports.relayedFlags(engine.imageAt, 1);
     const octets = engine.emit({ ttl, flags });
     assert.ok(octets);

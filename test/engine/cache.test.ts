@@ -91,7 +91,7 @@ test('bounded in octets: large answers push others out, and all blocks come back
   assert.ok(client.entries(SUCCESS) > 900);
 });
 
-test('hits show AA, the client’s own bits and spelling', () => {
+test('hits show AA, the client’s own bits and question', () => {
   const at = client.engine.step({ cache: client.cache });
   const name = 'www.example.org.';
   const first = client.serve(at, name, () => replyOf(name, [a(name, 30, 1, 2, 3, 4)], [], [], 0x81a0));
@@ -100,7 +100,8 @@ test('hits show AA, the client’s own bits and spelling', () => {
   const hit = client.serve(at, 'WWW.example.ORG.', () => replyOf(name, []), { flags: 0x0020 });
   const parsed = parseReply(hit.octets);
   assert.equal(parsed.flags, 0x84a0);
-  assert.deepEqual(parsed.sections[0], [a('WWW.example.ORG.', 28, 1, 2, 3, 4)]);
+  assert.equal(parsed.question, 'WWW.example.ORG.');
+  assert.deepEqual(parsed.sections[0], [a(name, 28, 1, 2, 3, 4)], 'its owner as it was stored');
 });
 
 test('an entry under a colliding hash is no hit: name, type, class, DO and CD are compared', () => {

@@ -7,7 +7,7 @@ import { compileOnce } from './compile.ts';
 
 const ENTRY = `
 export { nameHash, parseQuery, setArea } from 'engine-as/wire/query';
-export { imageFromMessage } from 'engine-as/answer/image';
+export { imageFromMessage, respellReply } from 'engine-as/answer/image';
 export { cachedFlags, emitImage, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from 'engine-as/answer/emit';
 export { cacheCreate, cacheEntries, keyOf, setOf } from 'engine-as/cache/table';
 export { cacheLookup, foundBlock, foundSeq, hitIsStale, hitKind, hitTtl } from 'engine-as/cache/lookup';
@@ -18,6 +18,7 @@ export { beginVerify, endRefresh, hitServed, mustVerify, refreshBits, refreshLas
 interface Exports {
   setArea(area: number): void;
   parseQuery(at: number, bytes: number, transport: number, sockaddr: number): number;
+  respellReply(): void;
   imageFromMessage(at: number, bytes: number, canonicalOrder: number, keepOpt: number): number;
   emitImage(imageAt: number, out: number, outMax: number, ttl: number, headerWord: number, rotate: number): number;
   relayedFlags(imageAt: number, viaCache: number): number;
