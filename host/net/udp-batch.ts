@@ -176,13 +176,15 @@ function forgetInterfaces(views: BatchViews, controlBytes: number, count: number
 function bound(sockets: NativeSockets, family: number, address: string, port: number, isWild: boolean): number {
   const fd = sockets.openDatagram(family);
   try {
-    sockets.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    // With it, the kernel may choose an ephemeral port that another such socket of ours has
+    if (port !== 0) sockets.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     sockets.setOption(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
     sockets.setOption(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
     if (family === AF_INET6) sockets.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, isWild ? 0 : 1);
     if (isWild && family === AF_INET6) sockets.setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
     if (isWild && family === AF_INET) sockets.setOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
     sockets.bind(fd, family, address, port);
+    if (port === 0) sockets.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     return fd;
   } catch (error) {
     sockets.close(fd);

@@ -6,8 +6,8 @@ import type { Control } from '../../host/plugin/contract.ts';
 import { health } from '../../host/plugins/health/health.ts';
 import { prometheus } from '../../host/plugins/prometheus/prometheus.ts';
 import { ready } from '../../host/plugins/ready/ready.ts';
+import { freePort } from '../e2e/support/ports.ts';
 import { ask } from './support/http.ts';
-import { freePort } from './support/port.ts';
 import { testBlock, testServices } from './support/services.ts';
 
 test('endpoints close in the order of the chain', async () => {

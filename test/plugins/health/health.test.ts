@@ -6,9 +6,9 @@ import type { Control } from '../../../host/plugin/contract.ts';
 import { HealthEndpoint } from '../../../host/plugins/health/endpoint.ts';
 import { health } from '../../../host/plugins/health/health.ts';
 import { type HealthConfig, parseHealth } from '../../../host/plugins/health/parse.ts';
+import { freePort } from '../../e2e/support/ports.ts';
 import { seriesOf } from '../../metrics/page.ts';
 import { ask } from '../support/http.ts';
-import { freePort } from '../support/port.ts';
 import { readerOf, refusal } from '../support/reader.ts';
 import { type TestServices, testBlock, testServices } from '../support/services.ts';
 

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import type { BlockProgram, Control, Outcome, Query } from '../../../host/plugin/contract.ts';
 import { parsePrometheus } from '../../../host/plugins/prometheus/parse.ts';
 import { prometheus } from '../../../host/plugins/prometheus/prometheus.ts';
+import { freePort } from '../../e2e/support/ports.ts';
 import { seriesOf } from '../../metrics/page.ts';
 import { ask } from '../support/http.ts';
-import { freePort } from '../support/port.ts';
 import { readerOf, refusal } from '../support/reader.ts';
 import { type TestServices, testBlock, testServices } from '../support/services.ts';
 

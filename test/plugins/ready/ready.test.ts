@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import type { Control, ControlServices } from '../../../host/plugin/contract.ts';
 import { parseReady } from '../../../host/plugins/ready/parse.ts';
 import { ready } from '../../../host/plugins/ready/ready.ts';
+import { freePort } from '../../e2e/support/ports.ts';
 import { ask } from '../support/http.ts';
-import { freePort } from '../support/port.ts';
 import { readerOf, refusal } from '../support/reader.ts';
 import { type TestServices, testBlock, testServices } from '../support/services.ts';
 
