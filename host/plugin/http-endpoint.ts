@@ -4,6 +4,7 @@
 import { lookup } from 'node:dns/promises';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { posix } from 'node:path';
 import { UserError } from '../errors.ts';
 
 export interface HttpReply {
@@ -109,8 +110,14 @@ export class HttpEndpoint {
       respond(response, refusal);
       return;
     }
-    const path = (request.url ?? '').split('?', 1)[0];
+    const [path = '', query] = (request.url ?? '').split(/\?(.*)/s, 2);
+    const clean = cleanPath(path);
+    if (clean !== path) {
+      redirect(response, request.method, query === undefined ? clean : `${clean}?${query}`);
+      return;
+    }
     if (path !== this.path) {
+      response.setHeader('X-Content-Type-Options', 'nosniff');
       respond(response, { status: 404, body: '404 page not found\n' });
       return;
     }
@@ -119,6 +126,24 @@ export class HttpEndpoint {
     if (this.#stopped !== undefined) response.setHeader('Connection', 'close');
     respond(response, reply);
   }
+}
+
+/** As Go's ServeMux: no empty and no dotted segments; a slash at the end stays. */
+function cleanPath(path: string): string {
+  if (path === '') return '/';
+  return posix.normalize(path.startsWith('/') ? path : `/${path}`);
+}
+
+function redirect(response: ServerResponse, method: string | undefined, location: string): void {
+  const hasBody = method === 'GET' || method === 'HEAD';
+  response.setHeader('Location', location);
+  const link = location
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&#34;');
+  const body = hasBody ? `<a href="${link}">Temporary Redirect</a>.\n\n` : '';
+  respond(response, { status: 307, body, contentType: 'text/html; charset=utf-8' });
 }
 
 function respond(response: ServerResponse, reply: HttpReply): void {
