@@ -245,7 +245,8 @@ export class ExchangeTable implements Exchanges {
       nowMs - this.startedAtMs(handle),
     );
     if (replyBytes >>> 0 === REPLY_UNPARSABLE) return false;
-    this.#end(handle, path, outAt, replyBytes, logCount);
+    this.#reply(handle, path, outAt, replyBytes, logCount);
+    this.#release(handle);
     return true;
   }
 
@@ -256,34 +257,33 @@ export class ExchangeTable implements Exchanges {
       path.takeRaw({ kind: 'failure', rcode, text });
       return;
     }
-    if (text !== '') this.#parts.onFailure(handle, this.#isWrittenAbove(handle) ? RCODE_NOERROR : rcode, text);
-    const outAt = this.#area.at + layout.LARGE_OUT;
+    const { at: areaAt } = this.#area;
+    const outAt = areaAt + layout.LARGE_OUT;
     const elapsedMs = performance.now() - this.startedAtMs(handle);
-    const { engine } = this.#parts;
     const logCount = this.#area.word(layout.SHARD_LOG_COUNT);
     const at = this.at(handle);
-    const bytes = engine.fail(this.#area.at, at, this.offset(handle), this.bytes(handle), rcode, outAt, elapsedMs);
-    this.#end(handle, path, outAt, bytes, logCount);
+    const { engine } = this.#parts;
+    const bytes = engine.fail(areaAt, at, this.offset(handle), this.bytes(handle), rcode, outAt, elapsedMs);
+    this.#reply(handle, path, outAt, bytes, logCount);
+    // Behind the query's own line, as in CoreDNS, where plugin errors stands above log
+    if (text !== '') this.#parts.onFailure(handle, this.#isWrittenAbove(handle) ? RCODE_NOERROR : rcode, text);
+    this.#release(handle);
   }
 
   drop(handle: ExchangeHandle): void {
     const path = this.path(handle);
-    if (path.takeRaw === undefined) {
-      this.#end(handle, path, 0, 0);
-      return;
-    }
+    if (path.takeRaw === undefined) this.#reply(handle, path, 0, 0);
     this.#release(handle);
-    path.takeRaw({ kind: 'drop' });
+    path.takeRaw?.({ kind: 'drop' });
   }
 
-  #end(handle: ExchangeHandle, path: ReplyPath, messageAt: number, bytes: number, logCount?: number): void {
+  #reply(handle: ExchangeHandle, path: ReplyPath, messageAt: number, bytes: number, logCount?: number): void {
     const generation = this.generation(handle);
     // A record that was left meanwhile is this query's
     const isLogged = logCount !== undefined && this.#area.word(layout.SHARD_LOG_COUNT) > logCount;
     path.reply(handle, this.at(handle), messageAt, bytes);
     // The records name blocks of this generation: read them before it may go
     this.#parts.onRecords(generation, path, isLogged ? this.#metadata[handle] : undefined);
-    this.#release(handle);
   }
 
   #claim(leaving: LeavingQuery): ExchangeHandle {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the end-to-end suites against the real programs: etcd, kube-apiserver, CoreDNS, dnsperf.
 #
-#   test/e2e/run.sh [SUITE...]        verdicts cases cache order dnssd start changes watch faults scale differential planted; all of them by default
+#   test/e2e/run.sh [SUITE...]        verdicts cases cache order dnssd start changes watch faults scale differential planted scenarios; all of them by default
 #
 # Prints each suite's counts; a suite that could not run fails the whole. About six minutes when the tools are cached.
 #   WASMDNS_E2E_SEED=N                repeats the random choices of a run
@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(verdicts cases cache order dnssd start changes watch faults scale differential planted)
+suites=(verdicts cases cache order dnssd start changes watch faults scale differential planted scenarios)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do

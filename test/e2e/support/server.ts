@@ -80,7 +80,7 @@ export async function fillCorefile(template: string, ports: ServerPorts, options
     FILES: join(repository, 'test/cases/files'),
     ...options.words,
   };
-  if (template.includes('@CLOSED@')) words['CLOSED'] = await freePort();
+  if (template.includes('@CLOSED@') && words['CLOSED'] === undefined) words['CLOSED'] = await freePort();
   return template.replace(/@([A-Z]+)@/g, (_, word: string) => {
     const value = words[word];
     if (value === undefined) throw new Error(`no value for @${word}@ in the Corefile`);

@@ -21,6 +21,8 @@ export interface Seen {
 export class Upstream {
   readonly port: number;
   readonly seen: Seen[] = [];
+  /** Hears everything and says nothing. */
+  isMute = false;
   private readonly udp: Socket;
   private readonly tcp: Server;
   private readonly streams = new Set<Stream>();
@@ -36,8 +38,9 @@ export class Upstream {
     tcp.on('connection', (stream) => this.serveStream(stream));
   }
 
-  static async start(): Promise<Upstream> {
-    const port = await freePort();
+  /** @param at port of an upstream that has stopped and comes back */
+  static async start(at?: number): Promise<Upstream> {
+    const port = at ?? (await freePort());
     const udp = createSocket({ type: 'udp4', recvBufferSize: 1 << 22 });
     const tcp = createServer();
     await Promise.all([
@@ -96,6 +99,7 @@ export class Upstream {
     const key = `${lowerCase(question.name)} ${question.type} ${text.includes(' do')}`;
     const count = this.counts.get(key) ?? 0;
     this.counts.set(key, count + 1);
+    if (this.isMute) return;
     const script = scriptOf(question.name, question.type, text, count);
     const reply = composeReply(query, script, proto);
     if (reply === undefined) return;
