@@ -118,6 +118,14 @@ export const SETS: readonly QuerySet[] = [
     needs: ['cluster'],
     lines: () => Array.from({ length: HOSTS }, (_, number) => `${host(number).owner} A NOERROR 1`),
   },
+  {
+    ...UDP,
+    name: 'rewrite',
+    title: 'ClusterIP A under a rewritten suffix',
+    needs: ['cluster'],
+    lines: (services) =>
+      askedClusterIps(services).map(({ owner }) => `${owner.replace('cluster.local.', 'company.test.')} A NOERROR 1`),
+  },
   { ...UDP, name: 'search', title: 'search-path mix (ndots:5)', needs: ['cluster'], lines: searchPath },
   { ...UDP, name: 'cached', title: 'cached forward, 1,000 names', needs: ['forward'], lines: () => outside(1000) },
   {

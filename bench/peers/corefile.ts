@@ -1,5 +1,5 @@
 /**
- * The Corefile that CoreDNS and wasmdns are both given: kubeadm's default with ports of its own, and a zone that is
+ * The Corefile that CoreDNS and wasmdns are both given: kubeadm's default with ports of its own, a rewritten suffix, and a zone that is
  * answered from a hosts file.
  */
 import { writeFileSync } from 'node:fs';
