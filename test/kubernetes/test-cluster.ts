@@ -15,6 +15,7 @@ import {
 } from '../../host/kubernetes/objects/resources.ts';
 import { ClusterRecords } from '../../host/kubernetes/records.ts';
 import { NamespaceSink, type ObjectSink, PodSink, ServiceSink, SliceSink } from '../../host/kubernetes/sinks.ts';
+import type { RecordStore } from '../../host/plugin/contract.ts';
 import { FakeStore } from './fake-store.ts';
 import { type ModelObjects, type ModelOptions, PLAIN, type PodMode } from './model.ts';
 import type { ApiPod, ApiService, ApiSlice } from './objects.ts';
@@ -40,6 +41,7 @@ export type Step =
 
 /** A watched cluster without the watching. */
 export class TestCluster {
+  /** What the constructor was not given. */
   readonly store = new FakeStore();
   readonly model = new ClusterModel();
   readonly records: ClusterRecords;
@@ -51,12 +53,18 @@ export class TestCluster {
 
   readonly options: ModelOptions;
 
-  constructor(pods: PodMode = 'verified', localAddresses: readonly string[] = [], options: Partial<ModelOptions> = {}) {
+  /** @param store where the records go; by default `this.store`. */
+  constructor(
+    pods: PodMode = 'verified',
+    localAddresses: readonly string[] = [],
+    options: Partial<ModelOptions> = {},
+    store?: RecordStore,
+  ) {
     this.options = { ...PLAIN, ...options, pods };
     const records = { ...this.options, zones: ZONES, primaryZone: 'cluster.local.' };
     const wall = () => this.seconds * 1000;
     const local = localAddresses.map(packAddress);
-    this.records = new ClusterRecords(this.model, this.store, { ...records, localAddresses: local, wall });
+    this.records = new ClusterRecords(this.model, store ?? this.store, { ...records, localAddresses: local, wall });
   }
 
   apply(change: Step): void {
