@@ -48,6 +48,30 @@ export function chaseAlias(step: u32, zone: u32, blob: u32, set: u32, ttl: u32, 
   return NOTHING;
 }
 
+/**
+ * True if the chain that begins with this CNAME set leads out of the zone before it meets an address. Nothing is written:
+ * CoreDNS follows an alias also for types it never answers, to tell whether the name exists.
+ */
+export function aliasLeaves(step: u32, zone: u32, firstBlob: u32, firstSet: u32): bool {
+  const target = area + NAME_SCRATCH + TARGET_AT;
+  const zoneBytes = load<u32>(zone + 4); // Bounds: a zone list entry
+  let blob = firstBlob;
+  let set = firstSet;
+  for (let steps: u32 = 0; steps < STEPS_MAX && set != 0; steps++) {
+    const entry = blob + load<u32>(set + SET_DATA); // Bounds: compiled by the host
+    const bytes: u32 = load<u16>(entry);
+    if (flatName(entry + 8, entry + 8 + bytes) != bytes) return false;
+    const labels = walkedLabels;
+    copyLower(target, entry + 8, bytes);
+    if (!nameIsBelow(target, bytes, labels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return true;
+    const owner = findOwner(step, target, bytes - zoneBytes, false);
+    if (!owner || owner == MADE_UP || findSet(owner, TYPE_A) != 0) return false;
+    set = findSet(owner, TYPE_CNAME);
+    blob = foundBlob;
+  }
+  return false;
+}
+
 /** Returns where the target's name stands in the message. */
 function writeAlias(pointer: u32, ownerBytes: u32, name: u32, bytes: u32, ttl: u32): u32 {
   addPlain(ownerBytes, bytes);

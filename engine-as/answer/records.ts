@@ -11,6 +11,7 @@ import {
   TYPE_AXFR,
   TYPE_CNAME,
   TYPE_IXFR,
+  TYPE_MX,
   TYPE_NS,
   TYPE_PTR,
   TYPE_SOA,
@@ -48,7 +49,7 @@ import { tableFind } from '../records/table';
 import { cacheStep } from '../program/chain';
 import { longestZone } from '../program/zones';
 import { area, lowerAt, opcode, qnameBytes, qtype } from '../wire/query';
-import { LEAVES_ZONE, NOTHING, chaseAlias } from './alias';
+import { LEAVES_ZONE, NOTHING, aliasLeaves, chaseAlias } from './alias';
 import { writeAddresses, writeNames, writePodService, writeServices, writeSoa, writeStrings } from './sets';
 import { ANSWER, AUTHORITY, TO_QUESTION, addPlain, beginReply, endReply, needsLargeBuffer, rewind, writeAddress } from './writer';
 
@@ -148,9 +149,12 @@ function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bo
   if (!set) {
     if (qtype == TYPE_PTR && isReverseOwner(owner)) return SILENT;
     if (qtype == TYPE_SRV && foundPod) return answerVerifiedPod(step, owner, keyBytes);
-    if (qtype != TYPE_A && qtype != TYPE_AAAA) return denial(step, keyBytes, RCODE_NOERROR);
-    set = findSet(owner, TYPE_CNAME);
+    const isAddress = qtype == TYPE_A || qtype == TYPE_AAAA;
+    set = isAddress || isFollowedInVain() ? findSet(owner, TYPE_CNAME) : 0;
     if (!set) return denial(step, keyBytes, RCODE_NOERROR);
+    if (!isAddress) {
+      return aliasLeaves(step, zone, foundBlob, set) ? CHASE : denial(step, keyBytes, RCODE_NOERROR);
+    }
     const chased = chaseAlias(step, zone, foundBlob, set, setTtl(set, step), rotate);
     if (chased == LEAVES_ZONE) return CHASE;
     if (chased == NOTHING) rewind();
@@ -165,6 +169,11 @@ function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bo
   else if (qtype == TYPE_TXT) writeStrings(foundBlob, set, ttl);
   else writeNames(qtype, foundBlob, set, keyBytes, ttl);
   return finishReply(POSITIVE, RCODE_NOERROR);
+}
+
+/** Types that CoreDNS's plugin has no lookup of its own for: it looks an address up to tell NODATA from NXDOMAIN. */
+function isFollowedInVain(): bool {
+  return qtype != TYPE_TXT && qtype != TYPE_PTR && qtype != TYPE_MX && qtype != TYPE_SRV;
 }
 
 /** Owner of an address: it has names, or none that could be written. */

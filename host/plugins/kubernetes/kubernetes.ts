@@ -6,6 +6,8 @@ import {
   FLAG_TC,
   RCODE_NOERROR,
   RCODE_SERVFAIL,
+  TYPE_A,
+  TYPE_AAAA,
   TYPE_CNAME,
   TYPE_TXT,
 } from '../../../engine-as/shared/codes.ts';
@@ -84,7 +86,8 @@ function createPlugin(config: KubernetesConfig, services: ShardServices, shared:
 
 /**
  * Follows an alias out of the zone: the CNAMEs as far as they lead inside, then whatever the whole server says about
- * the target. Its rcode does not count, as in CoreDNS: a target that fails leaves the CNAMEs alone.
+ * the target. Its rcode does not count, as in CoreDNS: a target that fails leaves the CNAMEs alone. For types it never
+ * answers CoreDNS looks an address up in vain.
  */
 async function chase(query: Query, zone: string, services: ShardServices): Promise<Outcome> {
   const aliases = [];
@@ -96,7 +99,9 @@ async function chase(query: Query, zone: string, services: ShardServices): Promi
     aliases.push(alias);
     name = parseTarget(alias.rdata).toLowerCase();
     if (isInZone(name, zone)) continue;
-    const target = await services.resolve(query, name, query.type);
+    const isAddress = query.type === TYPE_A || query.type === TYPE_AAAA;
+    const target = await services.resolve(query, name, isAddress ? query.type : TYPE_A);
+    if (!isAddress) break;
     return {
       kind: 'answer',
       rcode: RCODE_NOERROR,

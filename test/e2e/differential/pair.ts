@@ -76,7 +76,6 @@ export class Lane {
     const comparison = compareReplies(replies[0], replies[1], {
       ttlSlackSeconds: this.promises.ttlSlackSeconds(name),
       order: this.promises.order(name),
-      clientPorts: await Promise.all([left.localPort, right.localPort]),
     });
     return { sent, replies, comparison };
   }

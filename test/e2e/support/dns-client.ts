@@ -11,8 +11,6 @@ export interface DnsClient {
   exchange(message: Uint8Array, timeoutMs: number): Promise<Reply>;
   /** Replies that belong to no waiting query: a second reply, or one that came too late. */
   readonly strays: Uint8Array[];
-  /** 0 while there is no connection. */
-  readonly localPort: Promise<number>;
   close(): void;
 }
 
