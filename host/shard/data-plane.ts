@@ -7,6 +7,7 @@ import type { ShardTask } from '../engine/messages.ts';
 import type { Log } from '../log.ts';
 import { type SlotWriter, slotWriter } from '../metrics/slots.ts';
 import { loadSockets, type NativeSockets } from '../net/sockets.ts';
+import { PluginError } from '../plugin/chain.ts';
 import { ShardArea } from './area.ts';
 import { ExchangeTable } from './exchanges.ts';
 import { Handoff } from './handoff.ts';
@@ -55,7 +56,10 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log, onPan
   const handoff = new Handoff({
     area,
     exchanges,
-    ...(settings.hasTestHooks ? { onTaken: (handle: number) => obeyTestHooks(exchanges, handle) } : {}),
+    ...(settings.hasTestHooks && {
+      onTaken: (handle: number) =>
+        obeyTestHooks(exchanges, handle, (error) => plane.slowPath.panic(handle, new PluginError('test', error))),
+    }),
     runSlow,
     refresh: (leaving) => plane.refresher.begin(leaving),
     onPanic: (handle, error) => plane.slowPath.panic(handle, error),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { parseDebug } from '../../../host/plugins/debug/parse.ts';
 import { freePort } from '../../e2e/support/ports.ts';
-import { ask, serve } from '../../server/process.ts';
+import { ask, type Started, serve, start } from '../../server/process.ts';
 import { readerOf, refusal } from '../support/reader.ts';
 
 const parse = (inside: string) => parseDebug(readerOf('debug', inside));
@@ -43,4 +43,33 @@ other.example:${port} {
   assert.equal(await ask(port, 'c.example.'), 'SERVFAIL');
   await started.says(/\[DEBUG\] plugin\/errors: 2 c\.example\./, from);
   assert.ok(!started.out.includes('b.example.'), started.out);
+});
+
+/** Asks the built program for a plugin that throws. */
+async function throwing(t: TestContext, words: string): Promise<{ started: Started; port: number; answer: string }> {
+  const [port, dead] = [await freePort(), await freePort()];
+  const corefile = `.:${port} {\n    ${words}\n    forward . 127.0.0.1:${dead}\n}\n`;
+  const options = { corefile, env: { WASMDNS_TEST_HOOKS: '1' } };
+  const started = await start(t, ['-conf', 'Corefile'], options).serves();
+  return { started, port, answer: await ask(port, 'throw.wasmdns.', { withinMs: 2000 }) };
+}
+
+test('a plugin that throws ends the process with exit code 2', async (t) => {
+  const { started, answer } = await throwing(t, 'debug');
+  assert.equal((await started.ends()).code, 2);
+  assert.equal(answer, 'silence');
+  assert.match(started.err, /^panic: plugin\/test: throw\.wasmdns\. was asked for\n\n {4}at /);
+});
+
+test('without debug the server goes on; with stacktrace the line is followed by the stack', async (t) => {
+  for (const [words, next] of [
+    ['errors', /\[ERROR\] plugin\/errors/],
+    ['errors {\nstacktrace\n}', / {4}at .*/],
+  ] as const) {
+    const { started, port, answer } = await throwing(t, words);
+    assert.equal(answer, 'SERVFAIL');
+    const line = `\\[ERROR\\] Recovered from panic in server: "dns://:${port}" plugin/test: throw\\.wasmdns\\. was asked for`;
+    await started.says(new RegExp(`^${line}\\n${next.source}`, 'm'));
+    assert.equal(await ask(port, 'a.example.'), 'SERVFAIL');
+  }
 });
