@@ -3,7 +3,7 @@ import { beforeEach, test } from 'node:test';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { CacheClient } from './cache-client.ts';
 import { compileEngine, DENIAL, SUCCESS } from './image-engine.ts';
-import { a, type Reply, replyOf, txt } from './image-messages.ts';
+import { a, cname, type Reply, replyOf, txt } from './image-messages.ts';
 import { parseReply } from './image-reader.ts';
 
 const module = compileEngine();
@@ -141,4 +141,18 @@ test('an entry under a colliding hash is no hit: name, type, class, DO and CD ar
   }
   client.engine.ask(name);
   assert.ok(client.engine.exports.cacheLookup(at));
+});
+
+test('bounded work: alias chains of more than 32, and replies with more than 64 aliases, are not stored', () => {
+  const at = client.engine.step({ cache: client.cache });
+  const isStored = (name: string, aliases: number, strays = 0): boolean => {
+    const label = (i: number): string => (i === 0 ? name : `l${i}.${name}`);
+    const chain = Array.from({ length: aliases }, (_, i) => cname(label(i), 300, label(i + 1)));
+    const others = Array.from({ length: strays }, (_, i) => cname(`s${i}.${name}`, 300, 'x.'));
+    const reply = replyOf(name, [...chain, a(label(aliases), 300, 1, 2, 3, 4), ...others]);
+    client.serve(at, name, () => reply);
+    return client.serve(at, name, () => reply).hit;
+  };
+  assert.deepEqual([isStored('a.', 31), isStored('b.', 34)], [true, false]);
+  assert.deepEqual([isStored('c.', 1, 60), isStored('d.', 1, 64)], [true, false]);
 });
