@@ -1,9 +1,9 @@
 // template CLASS TYPE [ZONES...] { match; answer; additional; authority; rcode; ederror; fallthrough; upstream }
 
-import { RE2JS } from 're2js';
 import { RCODE_NOERROR } from '../../../engine-as/shared/codes.ts';
 import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
 import { classNumber, isTypeMnemonic, rcodeNumber, typeNumber } from '../../dns/types.ts';
+import { compileExpression } from './expression.ts';
 import { FUNCTIONS } from './language/functions.ts';
 import { TemplateSyntaxError } from './language/lexer.ts';
 import { parseTemplate, type Template } from './language/parser.ts';
@@ -32,6 +32,8 @@ export type TemplateRule = {
 };
 
 const EXPRESSION_BYTES_MAX = 10_000;
+/** Words of CoreDNS's library for numbers that are no types. */
+const ODD_TYPES: Readonly<Record<string, number>> = { None: 0, Reserved: 65535 };
 const FUNCTION_NAMES: ReadonlySet<string> = new Set(FUNCTIONS.keys());
 
 export function parseTemplates(reader: DirectiveReader): TemplateConfig {
@@ -88,7 +90,7 @@ function questionClass(reader: DirectiveReader, token: Token): number {
 }
 
 function questionType(reader: DirectiveReader, token: Token): number {
-  const known = isTypeMnemonic(token.text) ? typeNumber(token.text) : undefined;
+  const known = isTypeMnemonic(token.text) ? typeNumber(token.text) : ODD_TYPES[token.text];
   // CoreDNS says "class" here as well
   if (known === undefined) throw reader.error(token, `invalid RR class ${token.text}`);
   return known;
@@ -111,7 +113,7 @@ function expression(reader: DirectiveReader, token: Token): string {
     throw reader.error(token, `regex pattern too long: ${bytes} > ${EXPRESSION_BYTES_MAX}`);
   }
   try {
-    RE2JS.compile(token.text);
+    compileExpression(token.text);
   } catch (error) {
     throw reader.error(token, `could not parse regex: ${token.text}, ${(error as Error).message}`);
   }

@@ -1,10 +1,10 @@
 // One `template` of the Corefile in a shard: does it fit a query, and what does it answer.
 
-import { RE2JS } from 're2js';
 import { CLASS_ANY, TYPE_ANY } from '../../../engine-as/shared/codes.ts';
 import { isInZone, longestZone } from '../../dns/name.ts';
 import type { Query } from '../../plugin/contract.ts';
 import type { Matched } from './data.ts';
+import { compileExpression, type Expression } from './expression.ts';
 import { classLabel, typeLabel } from './labels.ts';
 import type { Template } from './language/parser.ts';
 import { compileTemplate, type Section, type TemplateRule } from './parse.ts';
@@ -17,7 +17,7 @@ export type Fit = Matched | 'elsewhere' | 'unmatched';
 export class Rule {
   readonly config: TemplateRule;
   readonly templates: Readonly<Record<Section, readonly Template[]>>;
-  readonly #expressions: readonly { expression: RE2JS; names: readonly string[] }[];
+  readonly #expressions: readonly Expression[];
 
   constructor(config: TemplateRule) {
     this.config = config;
@@ -26,10 +26,7 @@ export class Rule {
       config.texts[section].map((text) => compileTemplate(section, text)),
     ]);
     this.templates = Object.fromEntries(compiled) as Record<Section, readonly Template[]>;
-    this.#expressions = config.patterns.map((pattern) => {
-      const expression = RE2JS.compile(pattern);
-      return { expression, names: groupNames(expression) };
-    });
+    this.#expressions = config.patterns.map(compileExpression);
   }
 
   fit(query: Query): Fit {
@@ -37,8 +34,8 @@ export class Rule {
     const zone = longestZone(config.zones, query.name);
     if (zone === undefined) return 'elsewhere';
     if (!fits(config.class, query.class, CLASS_ANY) || !fits(config.type, query.type, TYPE_ANY)) return 'elsewhere';
-    for (const [i, { expression, names }] of this.#expressions.entries()) {
-      const matcher = expression.matcher(query.name);
+    for (const [i, { regex, names }] of this.#expressions.entries()) {
+      const matcher = regex.matcher(query.name);
       if (!matcher.find()) continue;
       const match = Array.from({ length: names.length }, (_, group) => matcher.group(group) ?? '');
       return {
@@ -62,10 +59,4 @@ export class Rule {
 /** A question of ANY fits every rule, a rule for ANY every question. */
 function fits(wanted: number, asked: number, any: number): boolean {
   return wanted === any || asked === any || wanted === asked;
-}
-
-function groupNames(expression: RE2JS): string[] {
-  const names = Array.from({ length: expression.groupCount() + 1 }, () => '');
-  for (const [name, group] of Object.entries(expression.namedGroups())) names[group] = name;
-  return names;
 }

@@ -329,6 +329,25 @@ test('a CNAME in the answer is followed for A and AAAA; the last TC counts', asy
   assert.equal(asked.length, 1);
 });
 
+test('groups that share a name: the last one counts, as in Go', async () => {
+  const { ask } = pluginOf(`template IN TXT {
+    match "^(?P<n>a[(]?)([)(\\]]\\()?(?P<n>b)?(?P<m>c)"
+    answer "x. TXT <{{ .Group.n }}> <{{ .Group.m }}> {{ len .Match }} {{ index .Match 1 }}"
+  }`);
+  const text = async (name: string) =>
+    rdataText(16, (await answered(ask(queryFor(name, { type: 16 })))).answer[0]!.rdata);
+  assert.equal(await text('abc.'), '"<b>" "<c>" "5" "a"');
+  assert.equal(await text('ac.'), '"<>" "<c>" "5" "a"');
+});
+
+test('None and Reserved are types', async () => {
+  const { rules } = parse('template IN None\n template IN Reserved');
+  assert.deepEqual(
+    rules.map(({ type }) => type),
+    [0, 65535],
+  );
+});
+
 test('an evil expression costs linear time', async () => {
   const { ask } = pluginOf('template IN A {\n match ((a+)+)+[$]\n fallthrough\n }');
   const started = performance.now();
