@@ -22,6 +22,7 @@ function createTable(capacity: number) {
   const area = new ShardArea(memory as unknown as { buffer: SharedArrayBuffer }, AREA);
   const failures: string[] = [];
   const sent: Sent[] = [];
+  const order: string[] = [];
   const generation: Generation = { number: 1, blocks: new Map(), openCount: 0, onIdle: undefined, onPanic: () => {} };
   const table = new ExchangeTable({
     area,
@@ -36,8 +37,11 @@ function createTable(capacity: number) {
       fail: (_area, _at, messageAt, bytes, rcode, outAt) =>
         area.octets.write(`${rcode}${area.octets.toString('latin1', messageAt, messageAt + bytes)}`, outAt, 'latin1'),
     },
-    onFailure: (handle, rcode, text) => failures.push(`${handle} ${rcode} ${text}`),
-    onRecords: () => {},
+    onFailure: (handle, rcode, text) => {
+      order.push('error');
+      failures.push(`${handle} ${rcode} ${text}`);
+    },
+    onRecords: () => order.push('log'),
   });
   const path: ReplyPath = {
     listening: { address: '', port: 53, server: '', program: 0, isDebugging: false, showsStack: false, generation },
@@ -73,7 +77,7 @@ function createTable(capacity: number) {
   };
   const saved = (handle: number): string =>
     area.octets.toString('latin1', table.offset(handle), table.offset(handle) + table.bytes(handle));
-  return { table, area, open, saved, sent, failures, generation, path };
+  return { table, area, open, saved, sent, failures, order, generation, path };
 }
 
 test('queries are saved and ended in any order, and never more than the table holds', () => {
@@ -173,7 +177,7 @@ test('a generation is told when its last exchange ends', () => {
 });
 
 test('a path that wants the reply as it came gets it, and no failure is reported for it', () => {
-  const { table, area, open, path, failures, sent } = createTable(8);
+  const { table, area, open, path, failures, order, sent } = createTable(8);
   const taken: RawReply[] = [];
   const raw: ReplyPath = { ...path, takeRaw: (reply) => taken.push(reply) };
   area.octets.write('reply', AREA + layout.LARGE_OUT, 'latin1');
@@ -188,6 +192,7 @@ test('a path that wants the reply as it came gets it, and no failure is reported
   assert.deepEqual([failures, sent, table.openCount], [[], [], 0]);
   table.fail(open('d'), 2, 'no route');
   assert.deepEqual(failures, ['1 2 no route']);
+  assert.deepEqual(order, ['log', 'error'], 'the line of plugin log is the first one');
 });
 
 test('a rewritten query keeps the question as it was asked, and moves where it has room', () => {

@@ -1,6 +1,7 @@
 // Formats of the query log: text with placeholders, compiled once into the parts of a line.
 
 import {
+  CLASS_ANY,
   FLAG_AA,
   FLAG_AD,
   FLAG_CD,
@@ -32,7 +33,8 @@ type Value = (entry: LogEntry) => string;
 const VALUES: Readonly<Record<string, Value>> = {
   '{type}': (entry) => typeName(entry.type),
   '{name}': (entry) => entry.name,
-  '{class}': (entry) => className(entry.class),
+  // Go's DNS library has no name for class ANY, which would read as a type
+  '{class}': (entry) => (entry.class === CLASS_ANY ? `CLASS${CLASS_ANY}` : className(entry.class)),
   '{proto}': (entry) => entry.proto,
   '{size}': (entry) => String(entry.queryBytes),
   '{remote}': (entry) => bracketed(entry.remote.address),

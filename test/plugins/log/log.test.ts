@@ -122,6 +122,8 @@ test('every placeholder, unknown ones and odd braces', () => {
     compileFormat(all)({ ...ENTRY, durationSeconds: 0.000809609 }),
     'A www.example.org. IN udp 127.0.0.1 [::] 33 49139 0.000809609s NOERROR 64 qr,rd,ra 4660 0 false 512 - {nosuch}',
   );
+  const classes = [1, 3, 254, 255].map((each) => compileFormat('{class}')({ ...ENTRY, class: each }));
+  assert.deepEqual(classes, ['IN', 'CH', 'NONE', 'CLASS255']);
   assert.equal(compileFormat('{ {type} } {')(ENTRY), '{ A } {');
   assert.equal(compileFormat('A } {proto}{')(ENTRY), 'A } udp{');
   assert.equal(compileFormat('')(ENTRY), '');
