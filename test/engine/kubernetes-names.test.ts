@@ -38,7 +38,7 @@ function asked(world: EngineWorld, name: string, type: keyof typeof TYPES): Mode
 test('after any history the engine says what the plain model says', () => {
   const names = possibleNames();
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), options, (steps, shape) => {
+    fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), options, (steps, shape) => {
       const world = new EngineWorld();
       const store = world.createRecords();
       const cluster = new TestCluster(shape.pods, [], shape, store);
@@ -63,6 +63,6 @@ test('after any history the engine says what the plain model says', () => {
         }
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
 });

@@ -70,7 +70,7 @@ function flagsOf(store: FakeStore): Map<string, number> {
 test('after any history the store says what the plain model says', () => {
   const names = possibleNames();
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), options, (steps, shape) => {
+    fc.property(fc.array(step, { size: 'max', maxLength: 40 }), options, (steps, shape) => {
       const cluster = new TestCluster(shape.pods, [], shape);
       // Without `pods verified` nobody watches pods.
       const seen = steps.filter((change) => shape.pods === 'verified' || change.kind !== 'pod');

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { ClientTable } from '../../host/kubernetes/clients.ts';
 import { ClusterModel } from '../../host/kubernetes/model.ts';
 import { MulticlusterRecords } from '../../host/kubernetes/multicluster-records.ts';
@@ -104,4 +105,84 @@ test('who a client is: one of the pods that have its address', () => {
   cluster.flush();
   assert.equal(cluster.store.at('client-0a000001'), undefined);
   assert.equal(cluster.store.at('client-0a000002'), 'TXT a q');
+});
+
+const importedPort = { name: 'http', protocol: 'TCP', port: 80 };
+const IMPORTED_SLICES = endpointSlices({ usesPodNames: false, keepsZones: false, isImported: true });
+
+interface Change {
+  readonly kind: 'namespace' | 'import' | 'slice';
+  readonly object: { readonly metadata: { readonly name: string; readonly namespace?: string } };
+  readonly isThere: boolean;
+}
+
+const isThere = fc.integer({ min: 0, max: 3 }).map((number) => number > 0);
+const change: fc.Arbitrary<Change> = fc.oneof(
+  fc.record({ kind: fc.constant('namespace'), object: fc.constant({ metadata: { name: 'a' } }), isThere }),
+  fc
+    .tuple(fc.constantFrom('set', 'hl'), fc.constantFrom('ClusterSetIP', 'Headless'), fc.nat(2), fc.boolean(), isThere)
+    .map(([name, type, ips, hasPort, is]) => ({
+      kind: 'import',
+      object: {
+        metadata: { name, namespace: 'a' },
+        spec: { type, ips: ['10.1.0.1', '2001:db8::1'].slice(0, ips), ports: hasPort ? [importedPort] : [] },
+      },
+      isThere: is,
+    })),
+  fc
+    .tuple(
+      fc.constantFrom('s', 't'),
+      fc.constantFrom('set', 'hl'),
+      fc.constantFrom('c1', 'c2', ''),
+      fc.subarray(['x', 'y']),
+      isThere,
+    )
+    .map(([name, service, cluster, hostnames, is]) => ({
+      kind: 'slice',
+      object: {
+        metadata: {
+          name,
+          namespace: 'a',
+          labels: {
+            'multicluster.kubernetes.io/service-name': service,
+            'multicluster.kubernetes.io/source-cluster': cluster,
+          },
+        },
+        ports: [importedPort],
+        endpoints: hostnames.map((hostname, i) => ({ addresses: [`10.2.0.${i}`], hostname })),
+      },
+      isThere: is,
+    })),
+) as fc.Arbitrary<Change>;
+
+/** What the set's store holds after these changes, published after each of them or once. */
+function published(changes: readonly Change[], isEach: boolean): string[] {
+  const model = new ClusterModel(new ClusterModel());
+  const store = new FakeStore();
+  const zones = ['set.local.'];
+  const options = { ...PLAIN, zones, primaryZone: 'set.local.', localAddresses: [], wall: () => 0 };
+  const records = new MulticlusterRecords(model, store, options);
+  const namespaces = new NamespaceSink(model);
+  const imports = new ServiceSink(model, movesSetSerial);
+  const slices = new SliceSink(model);
+  for (const { kind, object, isThere: is } of changes) {
+    if (kind === 'namespace') feed(namespaces, NAMESPACES, object, is);
+    else if (kind === 'import') feed(imports, SERVICE_IMPORTS, object, is);
+    else feed(slices, IMPORTED_SLICES, object, is);
+    if (isEach) records.flush();
+    assert.deepEqual(store.danglers(), []);
+  }
+  records.flush();
+  return store.dump();
+}
+
+test('after any history the set holds what its last objects say', () => {
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 5, maxLength: 40 }), fc.boolean(), (changes, isEach) => {
+      const last = new Map(changes.map((each) => [`${each.kind} ${each.object.metadata.name}`, each]));
+      const left = [...last.values()].filter((each) => each.isThere);
+      assert.deepEqual(published(changes, isEach), published(left, false));
+    }),
+    { numRuns: 200 },
+  );
 });
