@@ -50,6 +50,8 @@ export async function serve(options: ServeOptions): Promise<boolean> {
   if (!(await server.start())) return false;
   lifecycle.serving();
   if (!options.isQuiet) for (const line of banner(options.version)) log.plain(line);
+  // As CoreDNS, which waits for its servers and has none
+  if (!server.isListening) end(0);
   return true;
 }
 

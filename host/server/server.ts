@@ -77,6 +77,11 @@ export class Server {
     });
   }
 
+  /** False: every block was left without an address. */
+  get isListening(): boolean {
+    return (this.#running?.listeners.length ?? 0) > 0;
+  }
+
   /** SIGUSR1 and plugin reload. Never throws: a refused configuration leaves the old one running. */
   restart(onServing = (): void => {}): Promise<{ readonly applied: boolean; readonly error?: string }> {
     return this.#exclusively(() => this.#restart(onServing));

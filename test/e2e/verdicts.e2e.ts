@@ -26,7 +26,9 @@ describe('verdicts', { concurrency: 4 }, () => {
           .replaceAll(String(port), '@PORT@')
           .trim()
           .replace(/\s*\n\s*/g, ' ');
-        assert.equal(!child.hasExited, accepts, said);
+        // Without any server CoreDNS ends behind its banner
+        const isAccepted = /^(?:.* )?CoreDNS-/.test(said) && (!child.hasExited || (await child.exited).code === 0);
+        assert.equal(isAccepted, accepts, said);
         if (refusal !== '') assert.equal(said, refusal);
       } finally {
         child.kill('SIGKILL');

@@ -155,9 +155,14 @@ test('the unspecified address of either family stands for all addresses', async 
   await started.says(/\[INFO\] tcp 127\.0\.0\.2\n/);
 });
 
-test('a block that is left without an address serves nowhere, and the server runs', async (t) => {
-  const port = await freePort();
-  const started = await serve(t, `.:${port} {\n    bind lo {\n        except lo\n    }\n    whoami\n}\n`);
-  assert.match(started.lines[0]!, /^wasmdns-/);
+test('a block that is left without an address serves nowhere', async (t) => {
+  const [port, other] = [await freePort(), await freePort()];
+  const lonely = `.:${port} {\n    bind lo {\n        except lo\n    }\n    whoami\n}\n`;
+  const started = await serve(t, `${lonely}.:${other} {\n    whoami\n}\n`);
+  assert.equal(started.lines[0], `.:${other}`);
   assert.equal(await ask(port, 'x.test.', { withinMs: 300 }), 'silence');
+  assert.equal(await ask(other, 'x.test.'), 'NOERROR');
+  const nothing = start(t, ['-conf', 'Corefile'], { corefile: lonely });
+  assert.equal((await nothing.ends()).code, 0, 'nothing to serve: the process ends behind its banner');
+  assert.match(nothing.lines[0]!, /^wasmdns-/);
 });
