@@ -145,6 +145,16 @@ test('a scope prints the coredns_dns_* families as the engine counts them', asyn
   }
 });
 
+test('rcodes from 24 on share one label', async () => {
+  const slots = new Float64Array(1024);
+  const metrics = metricsOver(slots);
+  const at = metrics.scope({ server: 'dns://:53', zone: '.', view: '' }, 'errors');
+  slots[at + SCOPE_RESPONSES + RCODE_SLOTS - 1] = 3;
+  const page = await metrics.expose();
+  assert.match(page, /coredns_dns_responses_total\{[^}]*rcode="other"[^}]*\} 3/);
+  assert.doesNotMatch(page, /RCODE[0-9]/);
+});
+
 test('families, types, HELP texts and buckets are those of CoreDNS', async () => {
   const slots = new Float64Array(1024).fill(1);
   const metrics = metricsOver(slots);
