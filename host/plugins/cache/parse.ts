@@ -109,9 +109,9 @@ function store(capacity: number, maxSeconds: number): StoreConfig {
   return { entries: entriesOf(capacity), minSeconds: DEFAULT_MIN_SECONDS, maxSeconds };
 }
 
-/** `success CAPACITY [TTL [MINTTL]]`; what is not given stays. */
+/** `success CAPACITY [TTL [MINTTL]]`; what is not given stays, and CoreDNS does not mind further words. */
 function parseStore(reader: DirectiveReader, property: Line, before: StoreConfig): StoreConfig {
-  const [capacityToken, ttlToken, minToken] = reader.arguments(property, 1, 3);
+  const [capacityToken, ttlToken, minToken] = reader.arguments(property, 1);
   reader.noProperties(property);
   return {
     entries: entriesOf(Math.min(reader.integer(capacityToken!), NUMBER_MAX)),
@@ -152,15 +152,15 @@ function parseDisable(reader: DirectiveReader, property: Line): { kind: 'success
   if (kind !== 'success' && kind !== 'denial') {
     throw reader.error(kindToken!, `cache type for disable must be "success" or "denial": '${kind}'`);
   }
-  const zones = zoneTokens.map((token) => disabledZone(reader, token));
-  return { kind, zones: zones.length === 0 ? ['.'] : zones };
+  return { kind, zones: zoneTokens.length === 0 ? ['.'] : zoneTokens.flatMap(disabledZone) };
 }
 
-function disabledZone(reader: DirectiveReader, token: Token): string {
+/** A word that is no name is accepted, and no name lies in it. */
+function disabledZone(token: Token): string[] {
   try {
-    return normalName(token.text);
+    return [normalName(token.text)];
   } catch (error) {
-    if (error instanceof NameError) throw reader.error(token, `invalid disabled zone: ${token.text}`);
+    if (error instanceof NameError) return [];
     throw error;
   }
 }
