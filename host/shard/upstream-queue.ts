@@ -40,12 +40,22 @@ const CONTROL_BYTES = 24;
 const CONTROL_LENGTH = 18;
 const CONTROL_VALUE = 16;
 
-/** Whether datagrams that the kernel cuts up are tried; off for good after the first route that refuses one. */
-let mayJoin = true;
+/** Whether messages are joined: undefined before it is known, off for good after the first route that refuses one. */
+let joining: boolean | undefined;
 
-/** Tests: whether joining is tried. */
-export function setJoining(isOn: boolean): void {
-  mayJoin = isOn;
+/** Asks the kernel once: an old one would not cut the datagram up, and say nothing. */
+export function learnJoining(sockets: NativeSockets, fd: number): void {
+  if (joining !== undefined) return;
+  try {
+    joining = sockets.option(fd, SOL_UDP, UDP_SEGMENT) === 0;
+  } catch {
+    joining = false;
+  }
+}
+
+/** Tests: whether messages are joined; undefined = nobody has asked yet. */
+export function setJoining(isOn: boolean | undefined): void {
+  joining = isOn;
 }
 
 export class UpstreamQueue {
@@ -123,16 +133,16 @@ export class UpstreamQueue {
   sendTo(fd: number): number {
     const { count } = this;
     this.clear();
-    if (mayJoin && count >= JOINED_MIN) this.#gather(count);
+    if (joining === true && count >= JOINED_MIN) this.#gather(count);
     let sent = 0;
     let waits = 0;
     // Bounds: each round sends a message, waits (once), gives up joining (once), or ends.
     while (sent < count) {
-      const run = mayJoin ? this.#join(sent, count) : 1;
+      const run = joining === true ? this.#join(sent, count) : 1;
       const result = this.#sockets.sendmmsg(fd, this.#headers[sent]!, run === 1 ? this.#singles(sent, count) : 1);
       if (run > 1) this.#part(sent);
       if (result > 0) sent += run === 1 ? result : run;
-      else if (run > 1 && (result === -EIO || result === -EINVAL || result === -EMSGSIZE)) mayJoin = false;
+      else if (run > 1 && (result === -EIO || result === -EINVAL || result === -EMSGSIZE)) joining = false;
       else if (result !== -EAGAIN) return -result;
       // The rest is lost, as on any network: the queries' own timeouts see to it
       else if (waits++ > 0 || !this.#sockets.waitWritable(fd, WAIT_MS)) return 0;
@@ -200,7 +210,7 @@ export class UpstreamQueue {
 
   /** How many messages from `first` on leave one by one: up to the next that can be joined with those behind it. */
   #singles(first: number, count: number): number {
-    if (!mayJoin) return count - first;
+    if (joining !== true) return count - first;
     let behind = first + 1;
     while (behind < count && !this.#beginsRun(behind, count)) behind++;
     return behind - first;

@@ -30,7 +30,7 @@ import type { TcpUpstream, UdpUpstream, UpstreamAddress, UpstreamListener, Upstr
 import type { ShardArea } from './area.ts';
 import type { UpstreamParts } from './shard.ts';
 import { DgramUpstream } from './upstream-dgram.ts';
-import { UpstreamQueue } from './upstream-queue.ts';
+import { learnJoining, UpstreamQueue } from './upstream-queue.ts';
 import { type ReplyRoom, TcpConnection } from './upstream-tcp.ts';
 
 /** Asked for; the kernel gives at most net.core.rmem_max and wmem_max. */
@@ -172,6 +172,7 @@ class NativeUdp implements UdpUpstream, MessageSender {
     const { sockets } = io;
     const family = remote.address.includes(':') ? AF_INET6 : AF_INET;
     this.#fd = sockets.openDatagram(family);
+    learnJoining(sockets, this.#fd);
     try {
       sockets.setOption(this.#fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
       sockets.setOption(this.#fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);

@@ -6,7 +6,7 @@ import { MMSGHDR_CONTROLLEN, MMSGHDR_IOVLEN, MMSGHDR_STRIDE } from '../../engine
 import { EIO } from '../../host/net/errno.ts';
 import { AF_INET } from '../../host/net/socket-address.ts';
 import { loadSockets, type NativeSockets } from '../../host/net/sockets.ts';
-import { setJoining, UpstreamQueue } from '../../host/shard/upstream-queue.ts';
+import { learnJoining, setJoining, UpstreamQueue } from '../../host/shard/upstream-queue.ts';
 
 const SOCKETS = loadSockets();
 const skip = 'unavailable' in SOCKETS ? 'no native sockets on this machine' : false;
@@ -129,4 +129,22 @@ test('a route that refuses joined messages gets them one by one, from then on', 
     [1, 1, 1, 1],
   ]);
   setJoining(true);
+});
+
+test('a kernel that does not know joined messages gets none', { skip }, async () => {
+  const sockets = SOCKETS as NativeSockets;
+  const fd = sockets.openDatagram(AF_INET);
+  const old = { ...sockets, option: () => assert.fail('protocol not available') } as NativeSockets;
+  const calls: number[][] = [];
+  setJoining(undefined);
+  await deliver([40, 40, 40], watched(calls));
+  learnJoining(old, fd);
+  // It is asked once
+  learnJoining(sockets, fd);
+  await deliver([40, 40, 40], watched(calls));
+  setJoining(undefined);
+  learnJoining(sockets, fd);
+  await deliver([40, 40, 40], watched(calls));
+  sockets.close(fd);
+  assert.deepEqual(calls, [[1, 1, 1], [1, 1, 1], [3]]);
 });
