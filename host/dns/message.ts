@@ -84,14 +84,21 @@ export function parseMessage(octets: Uint8Array): Message {
 }
 
 /**
- * Writes a message without name compression; the OPT comes last. Throws MessageError when it exceeds 65535 octets or
- * a name in it is none.
+ * Writes a message; the OPT comes last. Names are not compressed, but for owners where `places` are given. Throws
+ * MessageError when it exceeds 65535 octets or a name in it is none.
  */
-export function composeMessage(message: Message): Uint8Array {
+export function composeMessage(message: Message, places?: OwnerPlaces): Uint8Array {
   const records = [...message.answer, ...message.authority, ...message.additional];
+  const questions = message.questions.map(composeQuestion);
+  if (message.questions[0] !== undefined) places?.take(message.questions[0], HEADER_BYTES);
+  let behind = questions.reduce((sum, part) => sum + part.length, HEADER_BYTES);
   const parts = [
-    ...message.questions.map(composeQuestion),
-    ...records.map(composeRecord),
+    ...questions,
+    ...records.map((record) => {
+      const part = composeRecord(record, behind, places);
+      behind += part.length;
+      return part;
+    }),
     ...(message.edns === undefined ? [] : [composeEdns(message.edns)]),
   ];
   const bytes = parts.reduce((sum, part) => sum + part.length, HEADER_BYTES);
@@ -112,6 +119,23 @@ export function composeMessage(message: Message): Uint8Array {
   }
   return octets;
 }
+
+/** Where owners stand in a message under construction: one that is there already takes a pointer (RFC 1035 §4.1.4). */
+export class OwnerPlaces {
+  readonly #pointers = new Map<string, Uint8Array>();
+
+  /** What to write for the owner at offset `at`: itself, or a pointer to where it stands in the same spelling. */
+  take({ name, wire }: { readonly name: string; readonly wire?: Uint8Array | undefined }, at: number): Uint8Array {
+    const spelt = wire === undefined ? name : spelledText(wire);
+    const known = this.#pointers.get(spelt);
+    if (known !== undefined) return known;
+    const owner = wire ?? ownerWire(name);
+    if (at > POINTER_MAX) return owner;
+    this.#pointers.set(spelt, owner.length <= 2 ? owner : Uint8Array.of(0xc0 | (at >> 8), at & 0xff));
+    return owner;
+  }
+}
+const POINTER_MAX = 0x3fff;
 
 function parseQuestions(reader: OctetReader, count: number): Question[] {
   const questions: Question[] = [];
@@ -153,8 +177,8 @@ function composeQuestion(question: Question): Uint8Array {
   return octets;
 }
 
-function composeRecord(record: ResourceRecord): Uint8Array {
-  const owner = record.wire ?? ownerWire(record.name);
+function composeRecord(record: ResourceRecord, at: number, places: OwnerPlaces | undefined): Uint8Array {
+  const owner = places?.take(record, at) ?? record.wire ?? ownerWire(record.name);
   if (record.rdata.length > 0xffff) throw new MessageError(`rdata of ${record.name} exceeds 65535 octets`);
   const octets = new Uint8Array(owner.length + 10 + record.rdata.length);
   octets.set(owner);

@@ -1,6 +1,6 @@
 // The engine's look-ups for a slow face that must agree with it: the one step of the calling plugin, nothing above it.
 
-import { RCODE_REFUSED, RCODE_SERVFAIL, TYPE_TXT } from '../../engine-as/shared/codes.ts';
+import { FLAG_TC, RCODE_REFUSED, RCODE_SERVFAIL, TYPE_TXT } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeMessage } from '../dns/message.ts';
 import type { Engine } from '../engine/load.ts';
@@ -133,7 +133,14 @@ export class StepLookup implements EngineLookup {
     const isDone = engine.runArrange(area.at, zone, step, messageAt, bytes, sockaddrAt, replyAt, reply.length, outAt);
     if (isDone !== 1) return answer;
     const arranged = this.#answer();
-    return { ...answer, answer: arranged.answer, authority: arranged.authority, additional: arranged.additional };
+    const flags = answer.flags | (arranged.flags & FLAG_TC);
+    return {
+      ...answer,
+      flags,
+      answer: arranged.answer,
+      authority: arranged.authority,
+      additional: arranged.additional,
+    };
   }
 
   cacheVerify(query: Query, entry: CacheEntryRef, outcome: Outcome): Answer | undefined {

@@ -15,8 +15,7 @@ import {
 } from '../../engine-as/shared/codes.ts';
 import { LARGE_IN } from '../../engine-as/shared/layout.ts';
 import type { Edns } from '../dns/edns.ts';
-import { composeMessage, type Question, type ResourceRecord } from '../dns/message.ts';
-import { composeName } from '../dns/name.ts';
+import { composeMessage, OwnerPlaces, type Question, type ResourceRecord } from '../dns/message.ts';
 import type { Log } from '../log.ts';
 import type { SlotWriter } from '../metrics/slots.ts';
 import { foldChain, PluginError, type RelayBridge, reportAbove } from '../plugin/chain.ts';
@@ -200,8 +199,8 @@ export class SlowPath {
 }
 
 /**
- * The reply message to a query; an OPT only for an rcode that needs one. Records beyond 65535 octets (names counted
- * uncompressed) are left out from the end, with TC set. Throws MessageError for records that cannot be written.
+ * The reply message to a query; an OPT only for an rcode that needs one. Records beyond 65535 octets (names in rdata
+ * counted uncompressed) are left out from the end, with TC set. Throws MessageError for records that cannot be written.
  */
 export function composeAnswer(query: Query, answer: Answer): Uint8Array {
   const { message } = query;
@@ -210,13 +209,13 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
   const copied = opcode === 0 ? message.flags & (FLAG_RD | FLAG_CD) : opcode; // a relayed reply keeps its own
   const asked = answer.rewritten?.isRestored === false ? answer.rewritten.message : message;
   const questions = spelledQuestions(asked.questions.slice(0, 1), answer.question);
-  const room = new Room(MESSAGE_BYTES_MAX - HEADER_BYTES - OPT_BYTES - (questions[0]?.wire.length ?? 0) - 4);
+  const room = new Room(questions[0]);
   const sections = {
     answer: room.fit(answer.answer),
     authority: room.fit(answer.authority),
     additional: room.fit(answer.additional),
   };
-  return composeMessage({
+  const reply = {
     id: message.id,
     flags:
       FLAG_QR |
@@ -227,7 +226,8 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
     questions,
     ...sections,
     edns: answer.rcode > 0xf ? extendedRcode(answer) : answer.edns,
-  });
+  };
+  return composeMessage(reply, new OwnerPlaces());
 }
 
 /** An upstream may spell the question in another way; an answer to another question lends nothing. */
@@ -242,27 +242,26 @@ const OPT_BYTES = 11;
 /** Type, class, TTL and length of an RR. */
 const RECORD_FIXED_BYTES = 10;
 
-/** Counts octets down; once a record did not fit, no later one does. */
+/** Counts octets as composeMessage() writes them; once a record did not fit, no later one does. */
 class Room {
   isFull: boolean = false;
+  readonly #places = new OwnerPlaces();
   #bytes: number;
 
-  constructor(bytes: number) {
-    this.#bytes = bytes;
+  constructor(question: Question | undefined) {
+    if (question !== undefined) this.#places.take(question, HEADER_BYTES);
+    this.#bytes = HEADER_BYTES + (question === undefined ? 0 : question.wire.length + 4);
   }
 
   fit(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
     const count = records.findIndex((record) => {
-      this.#bytes -= recordBytes(record);
-      this.isFull ||= this.#bytes < 0;
+      const owner = this.#places.take(record, this.#bytes);
+      this.#bytes += owner.length + RECORD_FIXED_BYTES + record.rdata.length;
+      this.isFull ||= this.#bytes > MESSAGE_BYTES_MAX - OPT_BYTES;
       return this.isFull;
     });
     return count < 0 ? records : records.slice(0, count);
   }
-}
-
-function recordBytes({ wire, name, rdata }: ResourceRecord): number {
-  return (wire ?? composeName(name)).length + RECORD_FIXED_BYTES + rdata.length;
 }
 
 /** Rcodes above 15 need an OPT (RFC 6891 §6.1.3). */

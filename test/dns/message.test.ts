@@ -4,7 +4,15 @@ import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { EDNS_DO, TYPE_A, TYPE_MX, TYPE_OPT, TYPE_SOA, TYPE_SRV, TYPE_TXT } from '../../engine-as/shared/codes.ts';
 import { isDo } from '../../host/dns/edns.ts';
-import { composeMessage, type Message, MessageError, opcodeOf, parseMessage, rcodeOf } from '../../host/dns/message.ts';
+import {
+  composeMessage,
+  type Message,
+  MessageError,
+  OwnerPlaces,
+  opcodeOf,
+  parseMessage,
+  rcodeOf,
+} from '../../host/dns/message.ts';
 import { composeName } from '../../host/dns/name.ts';
 import { parseMx, parseSoa, parseSrv, rdataText } from '../../host/dns/rdata.ts';
 
@@ -279,4 +287,32 @@ test('dns-packet reads the OPT', () => {
     opt.options.map(({ code, data }) => [code, data]),
     [[65001, Buffer.of(1, 2)]],
   );
+});
+
+test('owners that stand in the message already become pointers, in their own spelling only', () => {
+  const wire = composeName('www.Example.org.');
+  const question = { name: 'www.example.org.', type: 1, class: 1, wire };
+  const record = (name: string, spelt?: Uint8Array) => ({
+    ...{ name, type: 1, class: 1, ttl: 1, rdata: Uint8Array.of(1, 2, 3, 4) },
+    ...(spelt === undefined ? {} : { wire: spelt }),
+  });
+  const answer = [
+    record('www.example.org.', wire),
+    record('www.example.org.'),
+    record('www.example.org.'),
+    record('.'),
+  ];
+  const message = {
+    id: 1,
+    flags: 0x8000,
+    questions: [question],
+    answer,
+    authority: [],
+    additional: [record('.')],
+    edns: undefined,
+  };
+  const octets = composeMessage(message, new OwnerPlaces());
+  const head = 12 + wire.length + 4;
+  assert.equal(octets.length, head + 16 + (wire.length + 14) + 16 + 15 + 15);
+  assert.deepEqual(parseMessage(octets), message);
 });

@@ -24,6 +24,7 @@ export type HostsConfig = {
 };
 
 export const FILE_DEFAULT = '/etc/hosts';
+const OPTIONS = ['fallthrough', 'fallthrough_unsupported', 'no_reverse', 'reload', 'ttl'];
 const TTL_DEFAULT_SECONDS = 3600;
 const TTL_SECONDS_MAX = 65535;
 const RELOAD_DEFAULT_MS = 5000;
@@ -90,7 +91,7 @@ function takeProperty(reader: DirectiveReader, draft: Draft, property: Line): vo
       return;
     default:
       // Every other word is an address, until fallthrough has been seen.
-      if (draft.fallthrough.length > 0) throw reader.unknownProperty(word);
+      if (draft.fallthrough.length > 0) throw reader.unknownProperty(word, OPTIONS);
       draft.inline.push([word, ...args].map((token) => token.text).join(' '));
   }
 }
