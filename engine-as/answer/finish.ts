@@ -7,10 +7,10 @@ import { countAnswer } from '../metrics/counters';
 import { CLASS_DENIAL, CLASS_ERROR, CLASS_SUCCESS, leaveLogRecord, ruleWants } from '../metrics/log';
 import { blockOfZone, cacheStep, logRule, logRules, scope } from '../program/chain';
 import { isRestored, rewrittenRcode } from '../program/rewrite';
-import { area, askAgain } from '../wire/query';
+import { area, askAgain, queryPlainBytes } from '../wire/query';
 import { emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
-import { IMAGE_KIND, respellReply } from './image';
+import { IMAGE_KIND, IMAGE_TRAITS, TRAIT_OPT, respellReply } from './image';
 import {
   KIND_DELEGATION,
   KIND_NAME_ERROR,
@@ -20,17 +20,24 @@ import {
   KIND_SERVER_ERROR,
   kindOfAnswer,
 } from './kind';
+import { droppedBytes } from './opt';
 import { emitAnswer, isBroken } from './rewritten';
 
 const BY_PLUGIN: u32 = 0;
 const BY_SERVER: u32 = 1;
 const TTL_AS_IS: i32 = -1;
 
-/** Counts and logs one answer that a plugin wrote; `kind` is KIND_. */
+/** Counts and logs one answer that a plugin wrote, with the client's own OPT if it has any; `kind` is KIND_. */
 export function recordAnswer(flags: u32, rcode: u32, plainBytes: u32, kind: u32, elapsedMs: f64): void {
+  record(flags, rcode, plainBytes, kind, false, elapsedMs);
+}
+
+function record(flags: u32, rcode: u32, plainBytes: u32, kind: u32, keepsOpt: bool, elapsedMs: f64): void {
   countAnswer(scope, BY_PLUGIN, rcode, plainBytes, elapsedMs);
   if (logRule >= 0 && ruleWants(logRules, logRule, classOfKind(kind))) {
-    leaveLogRecord(blockOfZone(), logRule, flags, rcode, plainBytes, kind, elapsedMs);
+    // CoreDNS makes the reply's OPT of the query's, and so logs a query without the options that are not echoed.
+    const queryBytes = queryPlainBytes - (keepsOpt ? 0 : droppedBytes());
+    leaveLogRecord(blockOfZone(), logRule, queryBytes, flags, rcode, plainBytes, kind, elapsedMs);
   }
 }
 
@@ -58,7 +65,9 @@ export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
 /** Sends the image in IMAGE_SCRATCH on its way up. Returns the reply's length, 0 if it needs more than outMax octets. */
 export function emitAndRecord(out: u32, outMax: u32, ttl: i32, headerWord: u32, elapsedMs: f64): u32 {
   const bytes = emitAnswer(out, outMax, ttl, headerWord);
-  if (bytes) recordAnswer(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(area + IMAGE_SCRATCH), elapsedMs);
+  const image = area + IMAGE_SCRATCH;
+  const keepsOpt = (load<u16>(image + IMAGE_TRAITS) & TRAIT_OPT) != 0; // Bounds: an image stands there
+  if (bytes) record(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), keepsOpt, elapsedMs);
   else if (isBroken) return finishError(out, RCODE_SERVFAIL, elapsedMs);
   return bytes;
 }
@@ -95,7 +104,7 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
   countAnswer(scope, BY_SERVER, rcode, 0, elapsedMs);
   if (logRule >= 0 && ruleWants(logRules, logRule, CLASS_ERROR)) {
     const flags = replyFlags() | (rcode & RCODE_MASK);
-    leaveLogRecord(blockOfZone(), logRule, flags, rcode, errorPlainBytes, kindOfError(rcode), elapsedMs);
+    leaveLogRecord(blockOfZone(), logRule, queryPlainBytes, flags, rcode, errorPlainBytes, kindOfError(rcode), elapsedMs);
   }
   return bytes;
 }

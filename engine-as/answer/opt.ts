@@ -41,6 +41,19 @@ export function optBytes(): u32 {
   return bytes;
 }
 
+/** Octets of the query's options that appendOpt() leaves out. */
+export function droppedBytes(): u32 {
+  if (!hasEdns) return 0;
+  let bytes: u32 = 0;
+  const end = optionsAt + optionsBytes;
+  // Bounds: as in optBytes()
+  for (let p = optionsAt; p < end; ) {
+    if (!isEchoed(load16(p))) bytes += 4 + load16(p + 2);
+    p += 4 + load16(p + 2);
+  }
+  return bytes;
+}
+
 /** Octets of an option's value in the reply: CoreDNS knows an EXPIRE of four octets and a KEEPALIVE that is not zero. */
 function echoedBytes(option: u32): u32 {
   const bytes = load16(option + 2); // Bounds: a checked option

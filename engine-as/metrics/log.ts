@@ -45,7 +45,6 @@ import {
   qnameBytes,
   qtype,
   queryFlags,
-  queryPlainBytes,
   replyLimit,
   seenClass,
   seenType,
@@ -71,7 +70,7 @@ export const CLASS_DENIAL: u32 = LOG_CLASS_DENIAL;
 export const CLASS_ERROR: u32 = LOG_CLASS_ERROR;
 
 /** Leaves one record; when LOG_MAX are waiting the line is lost rather than the answer. */
-export function leaveLogRecord(block: u32, rule: i32, flags: u32, rcode: u32, replyPlainBytes: u32, kind: u32, elapsedMs: f64): void {
+export function leaveLogRecord(block: u32, rule: i32, queryBytes: u32, flags: u32, rcode: u32, replyPlainBytes: u32, kind: u32, elapsedMs: f64): void {
   const count = load<u32>(area + SHARD_LOG_COUNT);
   if (count >= <u32>LOG_MAX) return;
   const at = area + LOG_RECORDS + count * LOG_STRIDE; // Bounds: count < LOG_MAX
@@ -81,7 +80,7 @@ export function leaveLogRecord(block: u32, rule: i32, flags: u32, rcode: u32, re
   store<u16>(at + LOG_TYPE, <u16>(isRewritten ? seenType : qtype));
   store<u16>(at + LOG_CLASS, <u16>(isRewritten ? seenClass : qclass));
   store<u32>(at + LOG_PAYLOAD, replyLimit);
-  store<u32>(at + LOG_QUERY_BYTES, queryPlainBytes);
+  store<u32>(at + LOG_QUERY_BYTES, queryBytes);
   store<u32>(at + LOG_REPLY_BYTES, replyPlainBytes);
   store<u16>(at + LOG_REPLY_FLAGS, <u16>flags);
   store<u16>(at + LOG_RCODE, <u16>rcode);

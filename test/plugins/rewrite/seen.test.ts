@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { sleep } from '../../e2e/support/child.ts';
 import { UdpClient } from '../../e2e/support/dns-client.ts';
-import { composeQuery } from '../../e2e/support/query.ts';
+import { composeQuery, type Edns } from '../../e2e/support/query.ts';
 import { type DnsServer, httpGet, seatUnderTest, startServer } from '../../e2e/support/server.ts';
 import { Upstream } from '../../e2e/support/upstream.ts';
 
@@ -16,7 +16,7 @@ const COREFILE = `.:@PORT@ {
   rewrite continue type MX A
   rewrite name exact a.example www-seen.example.org
   rewrite name suffix .down.example .away.example
-  rewrite name exact bad.example mix-seen.example.org
+  rewrite name exact bare.example noedns-seen.example.org
   rewrite continue name regex ^(wrong)\\. {1}..
   rewrite continue edns0 local set 0xffee abcd
   rewrite continue name exact keeps.example www-keeps.example.org
@@ -36,7 +36,7 @@ after(async () => {
   await upstream.stop();
 });
 
-async function ask(name: string, type: number, edns?: { size: number; isDo?: boolean }): Promise<void> {
+async function ask(name: string, type: number, edns?: Edns): Promise<void> {
   const client = new UdpClient(server.port);
   await client.exchange(composeQuery({ name, type, flags: 0x0100, ...(edns && { edns }) }), 9000);
   client.close();
@@ -49,6 +49,9 @@ test('lines and counters', async () => {
   await ask('wrong.example.', 1);
   await ask('nobody.example.', 15, { size: 1232 });
   await ask('keeps.example.', 1);
+  const options = [{ code: 65111, octets: new Uint8Array(3) }];
+  await ask('a.example.', 1, { size: 1232, options });
+  await ask('bare.example.', 1, { size: 1232, options });
   await sleep(300);
   const lines = server.child
     .output()
@@ -75,15 +78,17 @@ const EXPECTED: readonly string[] = [
   '[ERROR] plugin/errors: 2 wrong.example. A: invalid name after rewrite: wrong..',
   '[INFO] A IN a.example. 38 false 512 NOERROR qr,rd,ra 52',
   '[INFO] A IN a.example. 38 false 512 NOERROR qr,rd,ra 52',
+  '[INFO] A IN a.example. 56 false 1232 NOERROR qr,rd,ra 63',
+  '[INFO] A IN bare.example. 52 false 1232 NOERROR qr,rd,ra 58',
   '[INFO] A IN keeps.example. 58 false 4096 NOERROR qr,rd,ra 71',
   '[INFO] A IN nobody.example. 51 false 1232 SERVFAIL qr,rd 32',
   '[INFO] A IN wrong.example. 31 false 512 SERVFAIL qr,rd 31',
   '[INFO] A IN x.down.example. 32 false 512 SERVFAIL qr,rd 32',
 ];
 const SERIES: readonly string[] = [
-  'coredns_dns_request_size_bytes_sum{proto="udp",server="",view="",zone="."} 191',
-  'coredns_dns_requests_total{family="1",proto="udp",server="",type="A",view="",zone="."} 6',
+  'coredns_dns_request_size_bytes_sum{proto="udp",server="",view="",zone="."} 284',
+  'coredns_dns_requests_total{family="1",proto="udp",server="",type="A",view="",zone="."} 8',
   'coredns_dns_responses_total{plugin="",rcode="SERVFAIL",server="",view="",zone="."} 2',
-  'coredns_dns_responses_total{plugin="errors",rcode="NOERROR",server="",view="",zone="."} 3',
+  'coredns_dns_responses_total{plugin="errors",rcode="NOERROR",server="",view="",zone="."} 5',
   'coredns_dns_responses_total{plugin="errors",rcode="SERVFAIL",server="",view="",zone="."} 1',
 ];
