@@ -84,7 +84,10 @@ async function compare(task: Task, scene: Scene, ours: Trial, theirs: Trial): Pr
   if (session.findings.length > 0) report.push(await describeFindings(session.findings, order));
   if (session.strays > 0) report.push(`${session.strays} replies came late or twice`);
   if (profile.hasMetrics) {
-    const series = await compareSeries(sides[0], sides[1]);
+    const series = await compareSeries(sides[0], sides[1], {
+      replies: [...session.allowed.values()].reduce((sum, count) => sum + count, 0),
+      hasManyUpstreams: /@UPSTREAMB@|@CLOSED@/.test(task.draft.text),
+    });
     if (series.length > 0) report.push([`metrics differ, seed ${task.seed}`, ...series.slice(0, 20)].join('\n'));
   }
   for (const trial of [ours, theirs]) {
