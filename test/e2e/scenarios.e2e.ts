@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { EXPRESSIONS, groupingsOf, select, selectorsOf } from './scenarios/dashboards.ts';
-import { type Scenario, scenarios } from './scenarios/list.ts';
+import { scenarios } from './scenarios/list.ts';
 import type { Sample } from './scenarios/page.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 import { Stage, type StageOptions } from './scenarios/stage.ts';
 import { ControlPlane } from './support/control-plane.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';

@@ -54,7 +54,8 @@ function createPlugin(config: ErrorsConfig, _block: ServerBlock, services: Shard
       const line = `${rcode} ${query.name} ${typeName(query.type)}: ${text}`;
       const index = expressions.findIndex((expression) => expression.matcher(text).find());
       if (index < 0) log.error(line);
-      else services.notifyControl([index, line]);
+      // Behind the query's own line, which this thread writes at the end of the turn
+      else queueMicrotask(() => services.notifyControl([index, line]));
     },
   };
 }
