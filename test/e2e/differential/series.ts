@@ -61,7 +61,7 @@ async function seriesOf(side: Side): Promise<Map<string, number> | undefined> {
   for (const line of response.body.split('\n')) {
     const [, name, value] = /^(coredns_\w+(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
     if (name === undefined || name.startsWith('coredns_build_info')) continue;
-    let neutral = inOrder(name).replaceAll(/"[^"]*\/(?:coredns|wasmdns)-\w{6}\//g, '"@FILES@/');
+    let neutral = inOrder(name).replaceAll(/"[^"]*\/(?:coredns|wasmdns)-\w{6}(?=[/"])/g, '"@FILES@');
     const ports = { ...side.ports, PORT: side.ownPort ?? side.ports['PORT']! };
     for (const [word, port] of Object.entries(ports)) neutral = neutral.replaceAll(`:${port}"`, `:@${word}@"`);
     series.set(neutral, Number(value));
