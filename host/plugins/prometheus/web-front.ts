@@ -7,14 +7,14 @@ import { createServer as createPlainServer } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { compare } from 'bcryptjs';
 import type { HttpFront, HttpReply } from '../../plugin/http-endpoint.ts';
-import { matchesBcrypt, parseBcrypt } from './bcrypt.ts';
 import { readWebConfig, type WebConfig, type WebTls } from './web-config.ts';
 
 /** Outcomes of password checks that are remembered; bcrypt is slow on purpose. */
 const CHECKS_MAX = 100;
 /** Of "fakepassword": an unknown user takes as long as a known one. */
-const NOBODY = parseBcrypt('$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi')!;
+const NOBODY = '$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi';
 
 export class WebFront implements HttpFront {
   readonly hasTls: boolean;
@@ -96,12 +96,12 @@ export class WebFront implements HttpFront {
     if (name === undefined || password === undefined) return false;
     const hash = users.get(name) ?? NOBODY;
     const key = createHash('sha256')
-      .update(JSON.stringify([name, [...hash.hash], [...hash.salt], password]))
+      .update(JSON.stringify([name, hash, password]))
       .digest('hex');
     let check = this.#checks.get(key);
     if (check === undefined) {
       // One after the other: each takes a whole core for a while
-      check = this.#queue.then(() => matchesBcrypt(password, hash));
+      check = this.#queue.then(() => compare(password, hash));
       this.#queue = check;
       const oldest = this.#checks.size >= CHECKS_MAX ? this.#checks.keys().next().value : undefined;
       if (oldest !== undefined) this.#checks.delete(oldest);
