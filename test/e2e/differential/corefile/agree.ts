@@ -24,9 +24,10 @@ export function disagreement(ours: Verdict, theirs: Verdict): Disagreement | und
   // A Go panic ends with 2; a clean refusal is better.
   const text = `${tell(ours)}\n  / ${tell(theirs)}`;
   if (ours.code !== theirs.code && theirs.code !== 2) return { kind: 'exit code', text };
-  // In the same words at another line: CoreDNS often names the line where its parser has got to.
+  // A plugin in the same words at another line: CoreDNS often names the line that its parser has got to.
   const isOtherLine = theirs.problem.line !== undefined && ours.problem.line !== theirs.problem.line;
-  if (isOtherLine && !isSameText(ours, theirs)) return { kind: 'line', text };
+  if (isOtherLine && !(ours.problem.text.startsWith('plugin/') && isSameText(ours, theirs)))
+    return { kind: 'line', text };
   if (theirs.problem.directive !== undefined && ours.problem.directive !== theirs.problem.directive) {
     return { kind: 'directive', text };
   }
