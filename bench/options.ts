@@ -1,4 +1,5 @@
 /** The words of `npm run bench -- ...`. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 export interface Options {
@@ -13,10 +14,12 @@ export interface Options {
   readonly loadCore: number;
   /** Namespaces are always 100; the default is 10,000 services with 5 endpoints each. */
   readonly services: number;
+  /** `dist` directory of another build that is measured beside, '' = none. */
+  readonly against: string;
 }
 
 export const USAGE = `usage: npm run bench -- [--short] [--sets a,b] [--peers a,b] [--runs N] [--seconds S]
-                        [--server-core C] [--load-core C] [--services N]`;
+                        [--server-core C] [--load-core C] [--services N] [--against DIST]`;
 
 const SHORT_SETS = ['clusterip', 'cached', 'uncached'];
 const SHORT_PEERS = ['coredns', 'wasmdns'];
@@ -38,6 +41,7 @@ export function parseOptions(
       'server-core': { type: 'string', default: '0' },
       'load-core': { type: 'string', default: '1' },
       services: { type: 'string', default: '10000' },
+      against: { type: 'string', default: '' },
     },
   });
   const isShort = values.short;
@@ -52,6 +56,7 @@ export function parseOptions(
     serverCore: count('--server-core', values['server-core'], 0),
     loadCore: count('--load-core', values['load-core'], 0),
     services: count('--services', values.services, 1000),
+    against: values.against === '' ? '' : resolve(values.against),
   };
 }
 

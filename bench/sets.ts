@@ -13,7 +13,7 @@ import type { Order } from './load/order.ts';
 import { FRESH_LABEL } from './load/questions.ts';
 
 /** What a server must be able to do to take part. */
-export type Need = 'zone' | 'forward' | 'cluster' | 'echo';
+export type Need = 'zone' | 'forward' | 'cluster' | 'hosts' | 'echo';
 
 export interface QuerySet {
   readonly name: string;
@@ -115,16 +115,16 @@ export const SETS: readonly QuerySet[] = [
     ...UDP,
     name: 'hosts',
     title: 'hosts file, 10,000 names',
-    needs: ['cluster'],
+    needs: ['hosts'],
     lines: () => Array.from({ length: HOSTS }, (_, number) => `${host(number).owner} A NOERROR 1`),
   },
   {
     ...UDP,
     name: 'rewrite',
-    title: 'ClusterIP A under a rewritten suffix',
-    needs: ['cluster'],
-    lines: (services) =>
-      askedClusterIps(services).map(({ owner }) => `${owner.replace('cluster.local.', 'company.test.')} A NOERROR 1`),
+    title: 'the same under a rewritten suffix',
+    needs: ['hosts'],
+    lines: () =>
+      Array.from({ length: HOSTS }, (_, number) => `${host(number).owner.replace('hosts', 'company')} A NOERROR 1`),
   },
   { ...UDP, name: 'search', title: 'search-path mix (ndots:5)', needs: ['cluster'], lines: searchPath },
   { ...UDP, name: 'cached', title: 'cached forward, 1,000 names', needs: ['forward'], lines: () => outside(1000) },

@@ -7,6 +7,7 @@ import type { Options } from './options.ts';
 import { PEERS } from './peers/order.ts';
 import type { Peer, Room, Running } from './peers/peer.ts';
 import { startUpstream } from './peers/upstream.ts';
+import { earlierBuild } from './peers/wasmdns.ts';
 import { stopAll } from './processes.ts';
 import { type QuerySet, SETS } from './sets.ts';
 
@@ -55,7 +56,9 @@ async function prepare(
   cleanup: AsyncDisposableStack,
 ): Promise<Stage> {
   const sets = SETS.filter((set) => options.sets.includes(set.name));
-  const chosen = PEERS.filter((peer) => options.peers.includes(peer.name) && sets.some((set) => takesPart(peer, set)));
+  const known = options.against === '' ? PEERS : [...PEERS, earlierBuild(options.against)];
+  const isChosen = (peer: Peer): boolean => options.peers.includes(peer.name) || peer.name === 'before';
+  const chosen = known.filter((peer) => isChosen(peer) && sets.some((set) => takesPart(peer, set)));
   const tools = process.env['WASMDNS_TOOLS'] ?? join(homedir(), '.cache', 'wasmdns-tools');
   const { serverCore, loadCore, services } = options;
   const empty: Room = {

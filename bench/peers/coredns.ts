@@ -6,7 +6,7 @@ import { directoryOf, launch, type Peer } from './peer.ts';
 export const coredns: Peer = {
   name: 'coredns',
   title: 'CoreDNS',
-  abilities: ['cluster', 'forward'],
+  abilities: ['cluster', 'forward', 'hosts'],
   command: (room) => join(room.tools, 'bin', 'coredns'),
   install: 'test/e2e/install.sh coredns',
   async start(room) {

@@ -1,6 +1,6 @@
 /**
- * The Corefile that CoreDNS and wasmdns are both given: kubeadm's default with ports of its own, a rewritten suffix, and a zone that is
- * answered from a hosts file.
+ * The Corefile that CoreDNS and wasmdns are both given: kubeadm's default with ports of its own, and two blocks beside
+ * it that cost the others nothing: a zone answered from a hosts file, and one that is rewritten to it.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,8 +8,12 @@ import { freePort } from '../../test/e2e/support/ports.ts';
 import { hostsFile, service } from '../inventory.ts';
 import { fillTemplate, type Room } from './peer.ts';
 
-/** Writes it to `directory`; the port is where DNS is served. */
-export async function writeCorefile(room: Room, directory: string): Promise<{ file: string; port: number }> {
+/** Writes it to `directory`; the port is where DNS is served. `isWhole` false: kubeadm's block alone. */
+export async function writeCorefile(
+  room: Room,
+  directory: string,
+  isWhole = true,
+): Promise<{ file: string; port: number }> {
   const port = await freePort();
   const file = join(directory, 'Corefile');
   const words = {
@@ -22,7 +26,8 @@ export async function writeCorefile(room: Room, directory: string): Promise<{ fi
     HOSTS: join(directory, 'hosts'),
   };
   writeFileSync(words.HOSTS, hostsFile());
-  writeFileSync(file, fillTemplate('Corefile', words));
+  const text = fillTemplate('Corefile', words);
+  writeFileSync(file, isWhole ? text : text.slice(0, text.indexOf('\n}') + 3));
   return { file, port };
 }
 

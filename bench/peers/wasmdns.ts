@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { CLUSTER_PROOF, writeCorefile } from './corefile.ts';
-import { directoryOf, launch, type Peer } from './peer.ts';
+import { directoryOf, launch, type Peer, type Room } from './peer.ts';
 
 /** This project, as it is shipped: the bundle of `npm run build`, one shard. */
 export const wasmdns: Peer = {
   name: 'wasmdns',
   title: 'wasmdns',
-  abilities: ['cluster', 'forward'],
-  command: (room) => join(room.repository, 'node_modules', '.bin', 'node'),
+  abilities: ['cluster', 'forward', 'hosts'],
+  command: nodeOf,
   install: 'npm ci && npm run build',
   async start(room) {
     const directory = directoryOf(room, 'wasmdns');
@@ -17,3 +17,25 @@ export const wasmdns: Peer = {
     return launch({ peer: wasmdns, room, directory, port, words, core: room.serverCore, proof: CLUSTER_PROOF });
   },
 };
+
+/** Another build of it, by the directory of its bundle (`dist`): did a change cost anything? */
+export function earlierBuild(dist: string): Peer {
+  const peer: Peer = {
+    name: 'before',
+    title: `wasmdns of ${dist}`,
+    abilities: ['cluster', 'forward'],
+    command: nodeOf,
+    install: `a build whose bundle is ${join(dist, 'wasmdns.js')}`,
+    async start(room) {
+      const directory = directoryOf(room, 'before');
+      const { file, port } = await writeCorefile(room, directory, false);
+      const words = [join(dist, 'wasmdns.js'), '-conf', file, '--shards', '1'];
+      return launch({ peer, room, directory, port, words, core: room.serverCore, proof: CLUSTER_PROOF });
+    },
+  };
+  return peer;
+}
+
+function nodeOf(room: Room): string {
+  return join(room.repository, 'node_modules', '.bin', 'node');
+}

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseOptions } from '../../bench/options.ts';
 
@@ -26,6 +27,11 @@ test('lists keep the order of the tables', () => {
   assert.deepEqual(options.sets, ['clusterip', 'tcp']);
   assert.deepEqual(options.peers, ['wasmdns', 'nsd']);
   assert.deepEqual([options.runs, options.seconds], [5, 0.5]);
+});
+
+test('another build is named by its directory, from wherever the bench is started', () => {
+  assert.equal(parse().against, '');
+  assert.equal(parse('--against', 'earlier/dist').against, join(process.cwd(), 'earlier', 'dist'));
 });
 
 for (const [words, message] of [
