@@ -185,4 +185,17 @@ describe('signals', { concurrency: 5 }, () => {
     assert.equal(started.err, '');
     await until('the pid file is gone', 1000, () => !existsSync(join(started.folder, 'x.pid')));
   });
+
+  test('a loop through two blocks is found before any attempt times out', async (t) => {
+    const dns = await freePort();
+    const other = await freePort();
+    const blocks = [
+      `.:${dns} {\n errors\n loop\n forward . 127.0.0.1:${other}\n}`,
+      `.:${other} {\n errors\n forward . 127.0.0.1:${dns}\n}\n`,
+    ];
+    const started = start(t, [], { corefile: blocks.join('\n') });
+    assert.equal((await started.ends()).code, 1);
+    assert.match(started.lines.at(-1)!, /^\[FATAL\] plugin\/loop: Loop /);
+    assert.doesNotMatch(started.out, /i\/o timeout/);
+  });
 });

@@ -4,7 +4,7 @@
 // Single flight: an equal question (all octets behind the id, same protocol, same wish for AD) joins the flight that is
 // under way. Failures stay apart: an attempt counts for a waiter only if it was there for at least half of the
 // attempt's time. When an attempt fails, the waiters for which it was the last one that max_connect_attempts or the
-// budget of 5 s allows get the error; the flight goes on for the others.
+// budget of 5 s allows get the error; the flight goes on for the others. HINFO flies alone: plugin loop counts it.
 
 import { RCODE_REFUSED } from '../../../engine-as/shared/codes.ts';
 import type { Exchanges, SlotWriter, Upstreams } from '../../plugin/contract.ts';
@@ -125,15 +125,15 @@ export class StanzaRelay implements RelayCore {
     const kind = (exchanges.isStream(handle) ? FLIGHT_STREAM : 0) | (exchanges.wantsAd(handle) ? FLIGHT_AD : 0);
     const hash = (exchanges.hash(handle) ^ kind) | 0;
     const { flights } = this;
-    const nowMs = this.now();
+    const listed = this.#waiters.fliesAlone(handle) ? 0 : FLIGHT_LISTED;
     // Bounds: a chain has each flight once and ends in 0.
-    for (let flight = flights.bucket(hash); flight !== 0; flight = flights.chain[flight]!) {
+    for (let flight = listed === 0 ? 0 : flights.bucket(hash); flight !== 0; flight = flights.chain[flight]!) {
       if (flights.hash[flight] !== hash || (flights.flags[flight]! & FLIGHT_KIND) !== kind) continue;
       if (!this.#waiters.isSame(flight, handle)) continue;
-      flights.join(flight, waiterOf(handle), nowMs);
+      flights.join(flight, waiterOf(handle), this.now());
       return;
     }
-    this.#depart(waiterOf(handle), kind | FLIGHT_LISTED, hash, nowMs);
+    this.#depart(waiterOf(handle), kind | listed, hash, this.now());
   }
 
   /** Takes over a question of the slow face; it does not share flights. */

@@ -174,6 +174,13 @@ export function repeatsQuestion(query: Uint8Array, queryAt: number, octets: Uint
   return true;
 }
 
+/** Type of the first question; -1 if there is none that can be read. */
+export function questionType(query: Uint8Array, at: number, bytes: number): number {
+  const end = at + bytes;
+  const behind = skipName(query, at + HEADER_BYTES, end);
+  return behind < 0 || behind + 4 > end ? -1 : u16(query, behind);
+}
+
 /** What the client takes over UDP: the payload size of its OPT, at least 512 (RFC 6891 §6.2.3). */
 export function payloadBytes(query: Uint8Array, at: number, bytes: number): number {
   const end = at + bytes;

@@ -1,11 +1,11 @@
 // Those who wait for a flight: exchanges of the shard, and questions of the slow face. Here they are told how it ended.
 
-import { FLAG_AD, RCODE_SERVFAIL } from '../../../engine-as/shared/codes.ts';
+import { FLAG_AD, RCODE_SERVFAIL, TYPE_HINFO } from '../../../engine-as/shared/codes.ts';
 import type { Exchanges } from '../../plugin/contract.ts';
 import type { FlightMessage } from './connection.ts';
 import type { FlightTable } from './flights.ts';
 import type { ConcurrencyLimit } from './limit.ts';
-import { payloadBytes } from './reply.ts';
+import { payloadBytes, questionType } from './reply.ts';
 
 /** How long a query may go on trying upstreams; an attempt that has begun runs to its own end. */
 export const BUDGET_MS = 5000;
@@ -76,6 +76,15 @@ export class Waiters {
     message.flags = (octets[message.offset + 2]! << 8) | octets[message.offset + 3]!;
     if (wantsAd) message.flags |= FLAG_AD;
     return message;
+  }
+
+  /**
+   * A question of plugin loop that comes back through another block of this process must leave again: were it to join
+   * its own flight, it would go round no further, and the loop would be found by its timeout only.
+   */
+  fliesAlone(handle: number): boolean {
+    const exchanges = this.#exchanges;
+    return questionType(exchanges.octets, exchanges.offset(handle), exchanges.bytes(handle)) === TYPE_HINFO;
   }
 
   /** Whether the exchange asks what the flight's waiters ask, octet for octet behind the id. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { FLAG_AD, FLAG_CD, FLAG_RD } from '../../../engine-as/shared/codes.ts';
+import { FLAG_AD, FLAG_CD, FLAG_RD, TYPE_HINFO } from '../../../engine-as/shared/codes.ts';
 import { rcodeOf, scene, textOf } from './scene.ts';
 import { goodAnswer, ScriptedUpstream } from './scripted-upstream.ts';
 import { until, World } from './world.ts';
@@ -135,6 +135,27 @@ test('identical questions in flight to an upstream (docs/differences.md): thousa
       assert.equal(up.seen.length, 3);
     },
   ));
+
+test('questions for HINFO are each sent, whatever is in flight: plugin loop counts them', async () => {
+  // The replies wait for the fourth query: had one joined another, there would be none
+  let seen = 0;
+  const { promise: fourth, resolve } = Promise.withResolvers<void>();
+  await scene(
+    'max_connect_attempts 1',
+    async (query) => {
+      if (++seen === 4) resolve();
+      await fourth;
+      return goodAnswer(query);
+    },
+    async ({ up, world }) => {
+      const plain = { type: TYPE_HINFO };
+      const extended = { type: TYPE_HINFO, payloadBytes: 1232 };
+      const asked = [plain, plain, extended, extended].map((fields) => world.ask('same.example', fields));
+      assert.deepEqual((await Promise.all(asked)).map(rcodeOf), [0, 0, 0, 0]);
+      assert.equal(up.seen.length, 4);
+    },
+  );
+});
 
 test("a dead port: connection refused, in CoreDNS's words", async () => {
   const socket = createSocket('udp4');
