@@ -1,7 +1,6 @@
 // CoreDNS plugin errors: one log line for each query that failed below it in the chain. Shards print; errors that a
 // `consolidate` expression takes are counted on the main thread, so that there is one summary for the process.
 
-import { RE2JS } from 're2js';
 import { typeName } from '../../dns/types.ts';
 import type { Log } from '../../log.ts';
 import type {
@@ -14,6 +13,7 @@ import type {
   ServerBlock,
   ShardServices,
 } from '../../plugin/contract.ts';
+import { compileExpression } from '../../plugin/expression.ts';
 import { Consolidation } from './consolidation.ts';
 import { type ErrorsConfig, parseErrors } from './parse.ts';
 
@@ -47,7 +47,7 @@ function createControl(config: ErrorsConfig, _block: ServerBlock, services: Cont
 
 function createPlugin(config: ErrorsConfig, _block: ServerBlock, services: ShardServices): Plugin {
   const log: Log = services.log.withPrefix('plugin/errors');
-  const expressions = config.patterns.map(({ expression }) => RE2JS.compile(expression));
+  const expressions = config.patterns.map(({ expression }) => compileExpression(expression).regex);
   return {
     name: 'errors',
     onError: (query: Query, rcode: number, text: string) => {

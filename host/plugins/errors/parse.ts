@@ -1,8 +1,8 @@
 // errors [stdout] { stacktrace; consolidate DURATION REGEXP [LEVEL] [show_first] }
 
-import { RE2JS } from 're2js';
 import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
 import { suggestion } from '../../corefile/suggestion.ts';
+import { compileExpression, EXPRESSION_BYTES_MAX } from '../../plugin/expression.ts';
 
 export type Level = 'warning' | 'error' | 'info' | 'debug';
 
@@ -20,7 +20,6 @@ export type ErrorsConfig = {
   readonly patterns: readonly Pattern[];
 };
 
-const EXPRESSION_BYTES_MAX = 10000;
 const LEVELS: readonly string[] = ['warning', 'error', 'info', 'debug'];
 
 export function parseErrors(reader: DirectiveReader): ErrorsConfig {
@@ -66,14 +65,13 @@ function pattern(reader: DirectiveReader, property: Line): Pattern {
   return { periodMs, expression: expression!.text, level: level ?? 'error', showsFirst };
 }
 
-/** Go's syntax, matched in linear time: an upstream's error text must not be able to hold a shard up. */
 function checkExpression(reader: DirectiveReader, token: Token): void {
   const bytes = Buffer.byteLength(token.text);
   if (bytes > EXPRESSION_BYTES_MAX) {
     throw reader.error(token, `regex pattern too long: ${bytes} > ${EXPRESSION_BYTES_MAX}`);
   }
   try {
-    RE2JS.compile(token.text);
+    compileExpression(token.text);
   } catch (error) {
     throw reader.error(token, (error as Error).message);
   }

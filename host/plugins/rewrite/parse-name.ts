@@ -1,8 +1,9 @@
 // `name`, `ttl`, `cname` and `rcode`: the rules that look at a name.
 
 import type { DirectiveReader, Token } from '../../corefile/reader.ts';
+import { EXPRESSION_BYTES_MAX } from '../../plugin/expression.ts';
 import { rcodeOf, ttlRange } from './parse-numbers.ts';
-import { compilePattern, groupsUsed, PATTERN_BYTES_MAX, type Pattern } from './pattern.ts';
+import { compilePattern, groupsUsed, type Pattern } from './pattern.ts';
 import type { AnswerRule, CnameRule, NameMatch, NameRule, RcodeRule, TtlRule } from './rules.ts';
 
 const HOW: readonly string[] = ['exact', 'prefix', 'suffix', 'substring', 'regex'];
@@ -93,8 +94,8 @@ function parseAnswer(reader: DirectiveReader, how: string, of: Token, words: rea
 /** Throws if `source` is no expression, or has fewer groups than `template` uses. */
 function checkedPattern(reader: DirectiveReader, at: Token, source: string, template: string, prefix = ''): void {
   const bytes = Buffer.byteLength(source);
-  if (bytes > PATTERN_BYTES_MAX) {
-    throw reader.error(at, `${prefix}regex pattern too long: ${bytes} > ${PATTERN_BYTES_MAX}`);
+  if (bytes > EXPRESSION_BYTES_MAX) {
+    throw reader.error(at, `${prefix}regex pattern too long: ${bytes} > ${EXPRESSION_BYTES_MAX}`);
   }
   let pattern: Pattern;
   try {
@@ -180,6 +181,6 @@ export function parseCnameRule({ reader, field, words }: RuleText): CnameRule {
 
 function checkLength(reader: DirectiveReader, token: Token, rule: string): void {
   const bytes = Buffer.byteLength(token.text);
-  if (bytes <= PATTERN_BYTES_MAX) return;
-  throw reader.error(token, `regex pattern too long in a ${rule} rule: ${bytes} > ${PATTERN_BYTES_MAX}`);
+  if (bytes <= EXPRESSION_BYTES_MAX) return;
+  throw reader.error(token, `regex pattern too long in a ${rule} rule: ${bytes} > ${EXPRESSION_BYTES_MAX}`);
 }

@@ -1,20 +1,18 @@
-// Regular expressions of rules: Go's syntax and Go's linear time (re2js), so that no name can hold a shard up.
+// Regular expressions of rules, and what their groups are put into.
 
-import { RE2JS } from 're2js';
+import { compileExpression, type Expression } from '../../plugin/expression.ts';
 
-/** CoreDNS's bound on the length of an expression. */
-export const PATTERN_BYTES_MAX = 10000;
 /**
  * What a replacement may grow to. A name has 255 octets at most; the bound keeps names that hold `{2}{2}{2}...`, which
  * groups may put into the replacement again, from multiplying.
  */
 const REPLACED_MAX = 65536;
 
-export type Pattern = RE2JS;
+export type Pattern = Expression['regex'];
 
 /** Throws what the expression is not. */
 export function compilePattern(source: string): Pattern {
-  return RE2JS.compile(source);
+  return compileExpression(source).regex;
 }
 
 /** The whole match and its groups, the first match in the text; undefined without one. */

@@ -3,7 +3,7 @@
 import { RCODE_NOERROR } from '../../../engine-as/shared/codes.ts';
 import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
 import { classNumber, isTypeMnemonic, rcodeNumber, typeNumber } from '../../dns/types.ts';
-import { compileExpression } from './expression.ts';
+import { compileExpression, EXPRESSION_BYTES_MAX } from '../../plugin/expression.ts';
 import { FUNCTIONS } from './language/functions.ts';
 import { TemplateSyntaxError } from './language/lexer.ts';
 import { parseTemplate, type Template } from './language/parser.ts';
@@ -31,7 +31,6 @@ export type TemplateRule = {
   readonly fallthrough: readonly string[] | undefined;
 };
 
-const EXPRESSION_BYTES_MAX = 10_000;
 /** Words of CoreDNS's library for numbers that are no types. */
 const ODD_TYPES: Readonly<Record<string, number>> = { None: 0, Reserved: 65535 };
 const FUNCTION_NAMES: ReadonlySet<string> = new Set(FUNCTIONS.keys());
@@ -106,7 +105,6 @@ function replyCode(reader: DirectiveReader, token: Token): number {
   return known;
 }
 
-/** Go's syntax, matched in linear time. */
 function expression(reader: DirectiveReader, token: Token): string {
   const bytes = Buffer.byteLength(token.text);
   if (bytes > EXPRESSION_BYTES_MAX) {

@@ -3,8 +3,8 @@
 import { CLASS_ANY, TYPE_ANY } from '../../../engine-as/shared/codes.ts';
 import { isInZone, longestZone } from '../../dns/name.ts';
 import type { Query } from '../../plugin/contract.ts';
+import { compileExpression, type Expression } from '../../plugin/expression.ts';
 import type { Matched } from './data.ts';
-import { compileExpression, type Expression } from './expression.ts';
 import { classLabel, typeLabel } from './labels.ts';
 import type { Template } from './language/parser.ts';
 import { compileTemplate, type Section, type TemplateRule } from './parse.ts';

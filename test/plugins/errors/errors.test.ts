@@ -15,6 +15,8 @@ const REFUSED = 'read udp 127.0.0.1:36966->127.0.0.1:5399: read: connection refu
 test('parse: options', () => {
   assert.deepEqual(parse('errors'), { patterns: [], showsStack: false });
   assert.deepEqual(parse('errors stdout {\nstacktrace\n}'), { patterns: [], showsStack: true });
+  // Go lets several groups bear one name
+  assert.equal(parse('errors {\nconsolidate 1s (?P<a>x)(?P<a>y)\n}').patterns[0]!.expression, '(?P<a>x)(?P<a>y)');
   assert.deepEqual(parse('errors {\nconsolidate 5m ".* i/o timeout$"\nconsolidate 30s "^F.+" warning show_first\n}'), {
     patterns: [
       { periodMs: 300_000, expression: '.* i/o timeout$', level: 'error', showsFirst: false },

@@ -51,6 +51,11 @@ describe('name', () => {
     });
   });
 
+  test('regex: several groups of one name, as in Go', () => {
+    const rule = ruleOf('rewrite name regex (?P<a>.)(?P<a>.) {2}{1}');
+    assert.equal((rule as { to: string }).to, '{2}{1}.');
+  });
+
   test('regex: FROM as it is, TO in lower case', () => {
     const rule = ruleOf('rewrite name regex (.*)\\.A\\.example {1}.B.example');
     assert.deepEqual(rule, {

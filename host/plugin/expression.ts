@@ -1,6 +1,10 @@
-// Regular expressions as Go has them: several groups may bear the same name, which re2js refuses.
+// Regular expressions of plugins: Go's syntax and Go's linear time (re2js), so that neither a name nor an upstream's
+// error text can hold a shard up. As in Go several groups may bear the same name, which re2js refuses.
 
 import { RE2JS } from 're2js';
+
+/** CoreDNS's bound on the length of an expression. */
+export const EXPRESSION_BYTES_MAX = 10_000;
 
 export interface Expression {
   readonly regex: RE2JS;
