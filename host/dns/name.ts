@@ -164,3 +164,15 @@ const ESCAPED: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
   const character = String.fromCharCode(octet);
   return '. \'@;()"\\'.includes(character) ? `\\${character}` : character;
 });
+
+/** Wire form of a name that is spelt as CoreDNS prints questions; undefined for others, which no question can have. */
+export function spelledKey(name: string): Uint8Array | undefined {
+  try {
+    const key = composeName(name);
+    return PLAIN_NAME.test(name) || spelledText(key) === name ? key : undefined;
+  } catch (error) {
+    if (error instanceof NameError) return undefined;
+    throw error;
+  }
+}
+const PLAIN_NAME = /^[a-z0-9._-]+$/;

@@ -4,6 +4,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { Log } from '../../log.ts';
 import type { Control, ControlServices } from '../../plugin/contract.ts';
+import { FilePoll } from '../../plugin/file-poll.ts';
 import { type HostsTable, parseHostsText } from './hosts-file.ts';
 import { type HostsMetrics, hostsMetrics } from './metrics.ts';
 import { mergedOwners } from './owners.ts';
@@ -36,11 +37,9 @@ class WatchedHosts {
   readonly #log: Log;
   readonly #metrics: HostsMetrics;
   readonly #inline: HostsTable;
+  readonly #poll: FilePoll;
   /** Size and time of change of what was read last. */
   #seen = '';
-  #timer: NodeJS.Timeout | undefined;
-  #isReading: boolean = false;
-  #isStopped: boolean = false;
 
   constructor(config: HostsConfig, published: PublishedHosts, log: Log, metrics: HostsMetrics) {
     this.#config = config;
@@ -48,50 +47,32 @@ class WatchedHosts {
     this.#log = log;
     this.#metrics = metrics;
     this.#inline = parseHostsText(config.inline.join('\n'), config);
+    this.#poll = new FilePoll(() => this.#read(), log);
   }
 
   /** Reads before anything else: with several blocks the last one of them sets the metrics, as in CoreDNS. */
   async start(): Promise<void> {
     const isRead = await this.#read();
     if (!isRead) await this.#published.replace(mergedOwners([this.#inline]));
-    if (this.#config.reloadMs === 0 || this.#isStopped) return;
-    this.#timer = setInterval(() => void this.#poll(), Math.min(this.#config.reloadMs, INTERVAL_MS_MAX)).unref();
+    this.#poll.begin(this.#config.reloadMs);
   }
 
   stop(): void {
-    this.#isStopped = true;
-    clearInterval(this.#timer);
-  }
-
-  async #poll(): Promise<void> {
-    if (this.#isReading) return;
-    try {
-      await this.#read();
-    } catch (error) {
-      this.#log.error((error as Error).message);
-    }
+    this.#poll.stop();
   }
 
   /** False: there was nothing new. */
   async #read(): Promise<boolean> {
-    this.#isReading = true;
-    try {
-      const file = readIfChanged(this.#config.file, this.#seen);
-      if (file === undefined) return false;
-      const table = parseHostsText(file.text, this.#config);
-      this.#log.debug(`Parsed hosts file into ${table.entries} entries`);
-      this.#seen = file.state;
-      this.#metrics.loaded(this.#config.file, table.entries + this.#inline.entries, file.modifiedSeconds);
-      await this.#published.replace(mergedOwners([table, this.#inline]));
-      return true;
-    } finally {
-      this.#isReading = false;
-    }
+    const file = readIfChanged(this.#config.file, this.#seen);
+    if (file === undefined) return false;
+    const table = parseHostsText(file.text, this.#config);
+    this.#log.debug(`Parsed hosts file into ${table.entries} entries`);
+    this.#seen = file.state;
+    this.#metrics.loaded(this.#config.file, table.entries + this.#inline.entries, file.modifiedSeconds);
+    await this.#published.replace(mergedOwners([table, this.#inline]));
+    return true;
   }
 }
-
-/** Longer delays make Node's timers fire at once. */
-const INTERVAL_MS_MAX = 2 ** 31 - 1;
 
 interface ReadFile {
   readonly state: string;

@@ -2,6 +2,7 @@
 
 import { addressOctets } from '../../dns/address.ts';
 import { isInZone } from '../../dns/name.ts';
+import { isLineTooLong, SPACES } from '../../plugin/file-lines.ts';
 
 /** Addresses are packed: one character an octet, 4 or 16 to an address, one behind the other. */
 export type Packed = string;
@@ -25,11 +26,6 @@ export interface HostsRules {
   readonly hasReverse: boolean;
 }
 
-/** Go's reader of lines takes no longer ones: it stops there, and so the rest of the file does not count. */
-const LINE_BYTES_MAX = 65535;
-/** White space as Go has it (unicode.IsSpace): U+0085 is, U+FEFF is not. */
-const SPACES = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
-
 export function parseHostsText(text: string, rules: HostsRules): HostsTable {
   const table: HostsTable = {
     ipv4: new Map(),
@@ -42,17 +38,12 @@ export function parseHostsText(text: string, rules: HostsRules): HostsTable {
   for (let at = 0; at < text.length; ) {
     const found = text.indexOf('\n', at);
     const end = found < 0 ? text.length : found;
-    if (isTooLong(text, at, end)) return table;
+    // Go's reader stops there, and so the rest of the file does not count
+    if (isLineTooLong(text, at, end)) return table;
     takeLine(table, text.slice(at, end), rules);
     at = end + 1;
   }
   return table;
-}
-
-/** An octet a character at least, three at most. */
-function isTooLong(text: string, at: number, end: number): boolean {
-  if ((end - at) * 3 <= LINE_BYTES_MAX) return false;
-  return Buffer.byteLength(text.slice(at, end)) > LINE_BYTES_MAX;
 }
 
 function takeLine(table: HostsTable, line: string, rules: HostsRules): void {

@@ -3,7 +3,7 @@
 // exact entry.
 
 import { REVERSE_KEY } from '../../../engine-as/shared/layout.ts';
-import { composeName, NameError, parentName, spelledText } from '../../dns/name.ts';
+import { composeName, NameError, parentName } from '../../dns/name.ts';
 import type { RecordSet } from '../../plugin/contract.ts';
 import type { HostsTable, Packed } from './hosts-file.ts';
 
@@ -82,18 +82,6 @@ export function nameSets(value: string): RecordSet[] {
     throw error;
   }
 }
-
-/** Key of a name; undefined if no question can have it: what is spelt otherwise than CoreDNS prints questions. */
-export function nameKey(name: string): Uint8Array | undefined {
-  try {
-    const key = composeName(name);
-    return PLAIN.test(name) || spelledText(key) === name ? key : undefined;
-  } catch (error) {
-    if (error instanceof NameError) return undefined;
-    throw error;
-  }
-}
-const PLAIN = /^[a-z0-9._-]+$/;
 
 export function reverseKey(address: Packed): Uint8Array {
   return Uint8Array.from([REVERSE_KEY, ...octetsOf(address)]);

@@ -1,8 +1,9 @@
 // What a record store holds of a hosts directive, kept level with the newest tables at the cost of what changed.
 
 import { setImmediate } from 'node:timers/promises';
+import { spelledKey } from '../../dns/name.ts';
 import type { RecordSet, RecordStore } from '../../plugin/contract.ts';
-import { addressSets, nameKey, nameSets, type Owners, reverseKey } from './owners.ts';
+import { addressSets, nameSets, type Owners, reverseKey } from './owners.ts';
 
 /** Changes made at a stretch: a large file must not keep the main thread from its other work. */
 const STRETCH = 2000;
@@ -24,7 +25,7 @@ export class PublishedHosts {
   async replace(owners: Owners): Promise<void> {
     const before = this.#owners;
     this.#owners = owners;
-    await this.#level(before.names, owners.names, nameKey, addressSets);
+    await this.#level(before.names, owners.names, spelledKey, addressSets);
     await this.#level(before.reverse, owners.reverse, reverseKey, nameSets);
   }
 

@@ -2,11 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { composeName, NameError, spelledText } from '../../dns/name.ts';
+import { spelledKey } from '../../dns/name.ts';
 import { UserError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Control, ControlServices, RecordStore } from '../../plugin/contract.ts';
 import { durationText } from '../../plugin/duration-text.ts';
+import { FilePoll } from '../../plugin/file-poll.ts';
 import type { WeightsConfig } from './parse.ts';
 import { parseWeights, WeightFileError, type Weights } from './weight-file.ts';
 
@@ -14,9 +15,6 @@ export interface WeightsControl extends Control {
   /** Byte offset of the store of weights. */
   readonly records: number;
 }
-
-/** Longer delays make Node's timers fire at once. */
-const INTERVAL_MS_MAX = 2 ** 31 - 1;
 
 export function createControl(config: WeightsConfig, services: ControlServices): WeightsControl {
   const store = services.createRecords();
@@ -38,17 +36,16 @@ class WatchedWeights {
   readonly #config: WeightsConfig;
   readonly #store: RecordStore;
   readonly #log: Log;
+  readonly #poll: FilePoll;
   #keys = new Map<string, Uint8Array>();
   /** MD5 of the content that was taken or found wrong last: the same is not looked at again. */
   #seen = '';
-  #timer: NodeJS.Timeout | undefined;
-  #isReading: boolean = false;
-  #isStopped: boolean = false;
 
   constructor(config: WeightsConfig, store: RecordStore, log: Log) {
     this.#config = config;
     this.#store = store;
     this.#log = log;
+    this.#poll = new FilePoll(() => this.#read(), log);
   }
 
   async start(): Promise<void> {
@@ -60,43 +57,27 @@ class WatchedWeights {
       if (!(error instanceof OpenError) || reloadMs === 0) throw new UserError(message);
       this.#log.warning(`Failed to open weight file:${message}. Will try again in ${durationText(reloadMs)}`);
     }
-    if (reloadMs === 0 || this.#isStopped) return;
-    this.#timer = setInterval(() => void this.#poll(), Math.min(reloadMs, INTERVAL_MS_MAX)).unref();
+    this.#poll.begin(reloadMs);
   }
 
   stop(): void {
-    this.#isStopped = true;
-    clearInterval(this.#timer);
-  }
-
-  async #poll(): Promise<void> {
-    if (this.#isReading) return;
-    try {
-      await this.#read();
-    } catch (error) {
-      if (!this.#isStopped) this.#log.error((error as Error).message);
-    }
+    this.#poll.stop();
   }
 
   async #read(): Promise<void> {
-    this.#isReading = true;
-    try {
-      const { file } = this.#config;
-      const content = await readContent(file);
-      const digest = createHash('md5').update(content).digest('hex');
-      if (digest === this.#seen || this.#isStopped) return;
-      this.#seen = digest;
-      this.#publish(parseWeights(content.toString('utf8'), file));
-      this.#log.info(`Successfully reloaded weight file ${file}`);
-    } finally {
-      this.#isReading = false;
-    }
+    const { file } = this.#config;
+    const content = await readContent(file);
+    const digest = createHash('md5').update(content).digest('hex');
+    if (digest === this.#seen || this.#poll.isStopped) return;
+    this.#seen = digest;
+    this.#publish(parseWeights(content.toString('utf8'), file));
+    this.#log.info(`Successfully reloaded weight file ${file}`);
   }
 
   #publish(weights: Weights): void {
     const keys = new Map<string, Uint8Array>();
     for (const [name, list] of weights) {
-      const key = keyOf(name);
+      const key = spelledKey(name);
       if (key === undefined) continue;
       keys.set(name, key);
       this.#store.put(key, [{ type: 'TXT', rdata: list }]);
@@ -113,16 +94,5 @@ async function readContent(file: string): Promise<Buffer> {
     // A directory can be opened, but not read.
     if ((error as NodeJS.ErrnoException).code === 'EISDIR') throw new WeightFileError(`read ${file}: is a directory`);
     throw new OpenError('weight file open error');
-  }
-}
-
-/** undefined: no owner is spelt like this. */
-function keyOf(name: string): Uint8Array | undefined {
-  try {
-    const key = composeName(name);
-    return spelledText(key) === name ? key : undefined;
-  } catch (error) {
-    if (error instanceof NameError) return undefined;
-    throw error;
   }
 }

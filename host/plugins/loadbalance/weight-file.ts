@@ -1,6 +1,7 @@
 // The file of `weighted`: a name on a line of its own, then an address and its weight on each of the lines behind it.
 
 import { addressOctets } from '../../dns/address.ts';
+import { isLineTooLong, SPACES } from '../../plugin/file-lines.ts';
 
 /** The address in 16 octets (IPv4 mapped), then the weight: what the engine compares. */
 export type Weight = Uint8Array;
@@ -14,17 +15,13 @@ export class WeightFileError extends Error {
 }
 
 const WEIGHT_MAX = 255;
-/** Go's reader of lines takes no longer ones. */
-const LINE_BYTES_MAX = 65535;
-/** White space as Go has it (unicode.IsSpace). */
-const SPACES = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
 /** @param file for messages. Throws WeightFileError. */
 export function parseWeights(text: string, file: string): Weights {
   const weights = new Map<string, Weight[]>();
   let current: Weight[] | undefined;
   for (const line of text.split('\n')) {
-    if (line.length * 3 > LINE_BYTES_MAX && Buffer.byteLength(line) > LINE_BYTES_MAX) {
+    if (isLineTooLong(line, 0, line.length)) {
       throw new WeightFileError(`weight file ${file} parsing error:bufio.Scanner: token too long`);
     }
     const fields = line.split(SPACES).filter((field) => field !== '');
