@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the end-to-end suites against the real programs: etcd, kube-apiserver, CoreDNS, dnsperf.
 #
-#   test/e2e/run.sh [SUITE...]        verdicts cases cache order dnssd start changes watch faults scale differential planted scenarios; all of them by default
+#   test/e2e/run.sh [SUITE...]        all of them by default, in the order of the list below
 #
-# Prints each suite's counts; a suite that could not run fails the whole. About six minutes when the tools are cached.
+# Prints each suite's counts; a suite that could not run fails the whole. The tools are installed on first use. A suite's
+# own variables stand at its head.
 #   WASMDNS_E2E_SEED=N                repeats the random choices of a run
 #   WASMDNS_E2E_QUESTIONS=N           questions of the differential suite (20000), over at least 40 Corefiles
 #   WASMDNS_E2E_COREFILES=N           generated Corefiles of the differential suite (60), 100 more questions each

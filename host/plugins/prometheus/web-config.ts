@@ -80,9 +80,8 @@ const HEADERS: Readonly<Record<string, readonly string[]>> = {
 /** Reads the file and what it names. Throws UserError. */
 export function readWebConfig(path: string): WebConfig {
   const text = readText(path, path);
-  const root = section(parseYaml(text), 'web.Config', [
-    ...['tls_server_config', 'http_server_config', 'rate_limit', 'basic_auth_users'],
-  ]);
+  const fields = ['tls_server_config', 'http_server_config', 'rate_limit', 'basic_auth_users'];
+  const root = section(parseYaml(text), 'web.Config', fields);
   const http = section(root['http_server_config'], 'web.HTTPConfig', ['http2', 'headers']);
   const rate = section(root['rate_limit'], 'web.RateLimiterConfig', ['burst', 'interval']);
   const intervalMs = rate['interval'] === undefined ? 0 : durationOf(String(rate['interval']));
