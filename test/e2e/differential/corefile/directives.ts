@@ -90,9 +90,10 @@ const kubernetes: DirectiveGenerator = (w) => {
   return [head, '    kubeconfig @KUBECONFIG@', ...(rest.length === 0 ? ['}'] : rest)];
 };
 
+// Not 0.0.0.0: beside a block without bind the kernel deals its queries out to both sockets, on either server.
 const bind: DirectiveGenerator = (w) =>
   w.block(
-    `bind ${w.value(['127.0.0.1', 'lo', '127.0.0.1 ::1', '::1', '127.0.0.1 127.0.0.2', '0.0.0.0'], ['300.1.1.1', 'nosuch0', ''])}`,
+    `bind ${w.value(['127.0.0.1', 'lo', '127.0.0.1 ::1', '::1', '127.0.0.1 127.0.0.2'], ['300.1.1.1', 'nosuch0', ''])}`,
     [w.chance(0.3) ? `except ${w.value(['::1', '127.0.0.9'], ['x', '300.1.1.1', ''])}` : ''],
   );
 
