@@ -51,7 +51,7 @@ export class Health {
 
   /** @param maxFails 0 = never down. */
   isDown(maxFails: number): boolean {
-    return maxFails !== 0 && this.#options.state.fails > maxFails;
+    return maxFails !== 0 && this.#options.state.isDown(maxFails);
   }
 
   /** Relaying to the upstream has failed: find out. Nothing happens while a series of probes is under way anywhere. */

@@ -33,6 +33,15 @@ export class UpstreamState {
     return Atomics.load(this.#words, this.#index) & FAILS_MASK;
   }
 
+  /**
+   * More failed probes than these, and somebody goes on probing: what a prober that is gone has left behind (its shard
+   * died, its configuration was replaced) would keep the upstream down for ever.
+   */
+  isDown(failsMax: number): boolean {
+    const seen = Atomics.load(this.#words, this.#index);
+    return seen >>> PROBER_SHIFT !== 0 && (seen & FAILS_MASK) > failsMax;
+  }
+
   /** This shard becomes the prober; false: another one is, or it is already. */
   claim(): boolean {
     const seen = Atomics.load(this.#words, this.#index);

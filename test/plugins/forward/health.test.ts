@@ -62,6 +62,39 @@ test('down with more than max_fails failures, never with 0, up again with one an
   assert.equal(reports.length, 6);
 });
 
+test('an upstream that nobody probes any more is not down, whatever its last prober has found', () => {
+  const words = new Int32Array(new SharedArrayBuffer(4));
+  const stateOf = (shard: number) => new UpstreamState(words, 0, shard, new Set());
+  const first = machine(500, stateOf(0));
+  const second = machine(500, stateOf(1));
+  first.health.suspect();
+  for (let i = 0; i < 3; i++) {
+    first.reports[i]!(false);
+    first.clock.advance(500);
+  }
+  assert.ok(second.health.isDown(2));
+  first.health.stop();
+  assert.ok(!second.health.isDown(2));
+  // The next failure begins a new series, and until that has an answer it is down again
+  second.health.suspect();
+  assert.ok(second.health.isDown(2));
+  second.reports[0]!(true);
+  assert.ok(!second.health.isDown(2));
+});
+
+test('a reload wipes what was known, and probes of the configuration before it keep nothing down', () => {
+  const words = new Int32Array(new SharedArrayBuffer(4));
+  const old = machine(500, new UpstreamState(words, 0, 0, new Set()));
+  old.health.suspect();
+  Atomics.store(words, 0, 0);
+  const reloaded = machine(500, new UpstreamState(words, 0, 0, new Set([0])));
+  for (let i = 0; i < 4; i++) {
+    old.reports[i]!(false);
+    old.clock.advance(500);
+  }
+  assert.ok(!reloaded.health.isDown(2));
+});
+
 test('an interval of 0 does not spin', () => {
   const { clock, reports, health } = machine(0);
   health.suspect();
