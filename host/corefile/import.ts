@@ -8,8 +8,8 @@ import { hasWildcard, matchingPaths } from './glob.ts';
 import { lex } from './lexer.ts';
 import { parsingError, placeOf, type Token } from './token.ts';
 
-export const SNIPPET_IMPORTS_MAX = 10_000;
-export const FILE_IMPORTS_MAX = 100_000;
+const SNIPPET_IMPORTS_MAX = 10_000;
+const FILE_IMPORTS_MAX = 100_000;
 
 /** The imports of one configuration. */
 export class Imports {

@@ -13,7 +13,7 @@ export interface CorefileSource {
 }
 
 /** File that is taken from the working directory when no `-conf` is given. */
-export const DEFAULT_FILE = 'Corefile';
+const DEFAULT_FILE = 'Corefile';
 
 /**
  * @param path the `-conf` flag: a path, `stdin`, or undefined for `Corefile` in the working directory if there is one

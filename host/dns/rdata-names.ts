@@ -4,7 +4,7 @@
 import { MessageError, OctetReader } from './octet-reader.ts';
 
 /** The fields of an rdata: a number of plain octets, a `name`, a character-string, or the rest. */
-export type RdataField = number | 'name' | 'string' | 'rest';
+type RdataField = number | 'name' | 'string' | 'rest';
 
 const LAYOUTS: ReadonlyMap<number, readonly RdataField[]> = new Map<number, readonly RdataField[]>([
   [2, ['name']], // NS
@@ -32,11 +32,6 @@ const LAYOUTS: ReadonlyMap<number, readonly RdataField[]> = new Map<number, read
   [46, [18, 'name', 'rest']], // RRSIG
   [47, ['name', 'rest']], // NSEC
 ]);
-
-/** Fields of a type whose rdata holds names; undefined for all other types. */
-export function rdataLayout(type: number): readonly RdataField[] | undefined {
-  return LAYOUTS.get(type);
-}
 
 /**
  * Reads `bytes` octets of rdata at the reader's cursor and returns them with all names uncompressed. Empty rdata is

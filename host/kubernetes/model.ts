@@ -136,8 +136,20 @@ export class ClusterModel {
     return made;
   }
 
+  /** Everything that has changed is published. */
+  settle(): void {
+    const namespaces = [...this.changedNamespaces];
+    const services = [...this.changedServices];
+    this.isSerialStale = false;
+    this.changedNamespaces.clear();
+    this.changedServices.clear();
+    this.changedAddresses.clear();
+    for (const service of services) this.#forget(service.namespace, service);
+    for (const namespace of namespaces) this.#forget(namespace);
+  }
+
   /** Drops what nothing refers to any more. */
-  forget(namespace: NamespaceEntry, service?: ServiceEntry): void {
+  #forget(namespace: NamespaceEntry, service?: ServiceEntry): void {
     if (
       service !== undefined &&
       service.service === undefined &&

@@ -30,11 +30,6 @@ export class MulticlusterRecords {
     for (const service of services) this.#services.publishService(service);
     this.#services.removeGone();
     if (model.isSerialStale) this.#store.setSerial(Math.floor(this.#wall() / 1000));
-    model.isSerialStale = false;
-    model.changedNamespaces.clear();
-    model.changedServices.clear();
-    model.changedAddresses.clear();
-    for (const service of services) model.forget(service.namespace, service);
-    for (const namespace of namespaces) model.forget(namespace);
+    model.settle();
   }
 }

@@ -84,12 +84,7 @@ export class ClusterRecords {
     this.#publishClients();
     this.#services.removeGone();
     if (model.isSerialStale) this.#store.setSerial(Math.floor(this.#options.wall() / 1000));
-    model.isSerialStale = false;
-    model.changedNamespaces.clear();
-    model.changedServices.clear();
-    model.changedAddresses.clear();
-    for (const service of services) model.forget(service.namespace, service);
-    for (const namespace of namespaces) model.forget(namespace);
+    model.settle();
   }
 
   /** The names that every cluster has. */

@@ -25,7 +25,7 @@ export interface ScopeLabels {
 }
 
 /** 0.25 ms doubling to 8.192 s, in seconds (CoreDNS TimeBuckets). */
-export const TIME_BOUNDS: readonly number[] = Array.from({ length: DURATION_BUCKETS - 1 }, (_, i) => 0.00025 * 2 ** i);
+const TIME_BOUNDS: readonly number[] = Array.from({ length: DURATION_BUCKETS - 1 }, (_, i) => 0.00025 * 2 ** i);
 
 const SIZE_BOUNDS = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000];
 

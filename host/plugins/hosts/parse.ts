@@ -23,7 +23,7 @@ export type HostsConfig = {
   readonly fallthroughUnsupported: boolean;
 };
 
-export const FILE_DEFAULT = '/etc/hosts';
+const FILE_DEFAULT = '/etc/hosts';
 const OPTIONS = ['fallthrough', 'fallthrough_unsupported', 'no_reverse', 'reload', 'ttl'];
 const TTL_DEFAULT_SECONDS = 3600;
 const TTL_SECONDS_MAX = 65535;

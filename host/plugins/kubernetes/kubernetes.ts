@@ -13,6 +13,7 @@ import {
 } from '../../../engine-as/shared/codes.ts';
 import { composeName, isInZone, longestZone } from '../../dns/name.ts';
 import { parseTarget } from '../../dns/rdata.ts';
+import { errorAnswer } from '../../plugin/chain.ts';
 import type {
   Answer,
   BlockProgram,
@@ -122,17 +123,7 @@ function noData(query: Query, services: ShardServices): Answer {
 }
 
 function unavailable(): Answer {
-  const text = 'the records are not available';
-  return {
-    kind: 'answer',
-    rcode: RCODE_SERVFAIL,
-    flags: 0,
-    answer: [],
-    authority: [],
-    additional: [],
-    from: 'kubernetes',
-    error: text,
-  };
+  return errorAnswer(RCODE_SERVFAIL, 'kubernetes', 'the records are not available');
 }
 
 /** The same query with another question; the question's own spelling stays where the name does. */

@@ -24,7 +24,7 @@ export function parseLabels(name: string): Uint8Array[] {
 }
 
 /** Labels in wire form with the root label; no limit is applied, so that tests can break the limits. */
-export function nameOctets(labels: readonly Uint8Array[]): Uint8Array {
+function nameOctets(labels: readonly Uint8Array[]): Uint8Array {
   const parts: number[] = [];
   for (const label of labels) parts.push(label.length, ...label);
   parts.push(0);

@@ -38,7 +38,7 @@ export function service(
   };
 }
 
-export function servicePorts(ports: readonly Port[]): unknown[] {
+function servicePorts(ports: readonly Port[]): unknown[] {
   return ports.map((port) => ({ protocol: 'TCP', ...port }));
 }
 

@@ -11,7 +11,7 @@ export const ZONES = [
   'other.test',
   'a.b.c.test',
 ];
-export const REVERSE_ZONES = ['in-addr.arpa', 'ip6.arpa', '10.in-addr.arpa', '10.0.0.0/8', '10.32.0.0/14', 'fd00::/16'];
+const REVERSE_ZONES = ['in-addr.arpa', 'ip6.arpa', '10.in-addr.arpa', '10.0.0.0/8', '10.32.0.0/14', 'fd00::/16'];
 export const TYPES = ['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'MX', 'CNAME', 'NS', 'ANY', 'HTTPS', 'a', 'aaaa', 'TYPE65280'];
 
 export class Words {
