@@ -211,6 +211,25 @@ test('a wildcard socket answers from the address that was asked', { skip: noBatc
   }
 });
 
+test('without koffi a wildcard socket answers from the address that the system chooses', async () => {
+  const area = new TestArea();
+  const plan = { sockets: undefined, views: area.views, nativeBase: area.nativeBase };
+  const transport = await openUdp(plan, { address: '', port: 0 });
+  opened.push(transport);
+  transport.watch(() => {
+    const count = transport.receive();
+    for (let i = 0; i < count; i++) transport.queue(area.echo(i, transport));
+    transport.flush();
+    area.rearm();
+  });
+  const client = await bindClient('127.0.0.1');
+  const replies = collect(client);
+  client.send(Buffer.from('who'), transport.port, '127.0.0.2');
+  await until('a reply', () => replies.length === 1);
+  assert.equal(replies[0]!.remote.address, '127.0.0.1');
+  client.close();
+});
+
 test('an IPv6 address does not take IPv4 queries', { skip: noBatch || noIpv6 }, async () => {
   const transport = openUdpBatch(native!, new TestArea().views, { address: '::1', port: 0 });
   assert.equal(transport.controlBytes, 0);

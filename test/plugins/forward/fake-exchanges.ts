@@ -8,7 +8,7 @@ import {
   EXCHANGES,
 } from '../../../engine-as/shared/layout.ts';
 import type { Edns } from '../../../host/dns/edns.ts';
-import { composeMessage, type Message, parseMessage } from '../../../host/dns/message.ts';
+import { composeMessage, type Message, parseMessage, type ResourceRecord } from '../../../host/dns/message.ts';
 import { composeName, nameText } from '../../../host/dns/name.ts';
 import type { Exchanges, Metadata, Query } from '../../../host/plugin/contract.ts';
 import { NO_LABELS } from '../../../host/plugin/metadata.ts';
@@ -24,6 +24,7 @@ export interface OpenFields {
   readonly isStream?: boolean;
   readonly wantsAd?: boolean;
   readonly payloadBytes?: number;
+  readonly additional?: readonly ResourceRecord[];
 }
 
 interface Entry {
@@ -54,7 +55,7 @@ export class FakeExchanges implements Exchanges {
   }
 
   open(name: string, fields: OpenFields = {}): number {
-    const { id = this.#nextId++ & 0xffff, flags = FLAG_RD, type = TYPE_A, payloadBytes } = fields;
+    const { id = this.#nextId++ & 0xffff, flags = FLAG_RD, type = TYPE_A, payloadBytes, additional = [] } = fields;
     const wire = composeName(name);
     const edns: Edns | undefined =
       payloadBytes === undefined ? undefined : { payloadBytes, extendedRcode: 0, version: 0, flags: 0, options: [] };
@@ -64,7 +65,7 @@ export class FakeExchanges implements Exchanges {
       questions: [{ name: nameText(wire), type, class: CLASS_IN, wire }],
       answer: [],
       authority: [],
-      additional: [],
+      additional,
       edns,
     });
     let handle = 1;

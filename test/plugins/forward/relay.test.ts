@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { FLAG_AD, FLAG_CD, FLAG_RD, TYPE_HINFO } from '../../../engine-as/shared/codes.ts';
+import { CLASS_ANY, FLAG_AD, FLAG_CD, FLAG_RD, TYPE_HINFO } from '../../../engine-as/shared/codes.ts';
+import { composeName } from '../../../host/dns/name.ts';
 import { rcodeOf, scene, textOf } from './scene.ts';
 import { goodAnswer, ScriptedUpstream } from './scripted-upstream.ts';
 import { until, World } from './world.ts';
+
+const TYPE_TSIG = 250;
 
 for (const useNative of [true, false]) {
   test(`the query goes out as it came, with another id (${useNative ? 'koffi' : 'node:dgram'})`, () =>
@@ -35,6 +38,17 @@ test('AD=1 is set if the cache asks for it', () =>
       up.seen.map(({ message }) => message.flags),
       [FLAG_RD | FLAG_AD, FLAG_RD],
     );
+  }));
+
+test('a query with a TSIG leaves as it came, at the first attempt', () =>
+  scene('', goodAnswer, async ({ up, world }) => {
+    const rdata = Uint8Array.from([...composeName('hmac-sha256.'), 0, 0, 0, 0, 0, 1, 1, 44, 0, 0, 18, 52, 0, 0, 0, 0]);
+    const tsig = { name: 'key.', type: TYPE_TSIG, class: CLASS_ANY, ttl: 0, rdata };
+    assert.equal(rcodeOf(await world.ask('a.example', { additional: [tsig] })), 0);
+    assert.equal(up.seen.length, 1);
+    const [sent] = up.seen[0]!.message.additional;
+    assert.deepEqual([sent?.name, sent?.type], ['key.', TYPE_TSIG]);
+    assert.deepEqual(Buffer.from(sent!.rdata), Buffer.from(rdata));
   }));
 
 test('ids differ; one query after the other leaves from one socket, as in CoreDNS', () =>
