@@ -184,6 +184,7 @@ export function runCacheRefresh(
   block: u32, seq: u32, lastMs: u32, bits: u32,
 ): u32 {
   setArea(area);
+  // Nobody has sent this query: an address stands nowhere, and nothing on its way looks at one.
   const isTaken = refreshCache(
     messageAt, messageBytes, area, zone, below, replyAt, replyBytes, outAt, block, seq, lastMs, bits,
   );

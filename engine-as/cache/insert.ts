@@ -73,6 +73,7 @@ const NEIGHBOURS: u32 = 4;
 
 /** The last reply given to cacheStoreAs() was stored. */
 export let wasStored: bool = false;
+
 /** Notes that the step's cache was offered a reply that can be stored: from then on its gauges are shown. */
 @inline
 export function offerTo(step: u32): void {

@@ -31,9 +31,9 @@ export const TABLE_WAYS: u32 = 8; // u32: slots of a set in use
 export const TABLE_SET_BYTES: u32 = 12; // u32: stride of a set
 export const TABLE_BLOCKS: u32 = 16; // u32: address that block 0 would have
 export const TABLE_BLOCK_COUNT: u32 = 20; // u32
+export const TABLE_OFFERED: u32 = 24; // u32, of the success table: 1 from when some shard was offered a reply to store
 export const TABLE_FREE: u32 = 64; // u64, atomic: u32 first free block, u32 count of changes
 export const TABLE_FRESH: u32 = 128; // u32, atomic: number of blocks ever used
-export const TABLE_OFFERED: u32 = 24; // u32, of the success table: the cache was offered something to store
 export const TABLE_BYTES: u32 = 192;
 
 export const BLOCK_BYTES: u32 = 256;

@@ -108,7 +108,6 @@ export const REWRITE_TEXTS = 2048; // names as text, one behind the other
 export const REWRITE_TEXTS_BYTES = 16384;
 export const REWRITE_MESSAGE = 20480; // 65536 + room: a reply on its way back
 export const EXCHANGES = 1581056; // EXCHANGE_STRIDE x the number chosen at start
-export const CANARY = 0x5a5aa5a5;
 
 // shard states
 export const SHARD_STARTING = 0;
@@ -256,17 +255,17 @@ export const STEP_END = 0; // no more plugins: SERVFAIL
 export const STEP_COUNT = 1;
 export const STEP_LOG = 2; // +8 rules address, +12 rule count
 export const STEP_ROTATE = 3; // see ROTATE_STEP_
-export const STEP_CACHE = 4;
-export const STEP_RECORDS = 5;
+export const STEP_CACHE = 4; // see CACHE_STEP_
+export const STEP_RECORDS = 5; // see RECORDS_STEP_
 export const STEP_WATCH = 6; // +8 type, +12 word index: punt while the word is non-zero
-export const STEP_RELAY = 7; // +8 zone, +12 zone bytes, +16 except list
+export const STEP_RELAY = 7; // +8 zone, +12 zone bytes, +16 except list, +20 zone labels
 export const STEP_WHOAMI = 8;
 export const STEP_SLOW = 9;
 export const STEP_PASS = 10; // a plugin that does nothing on the way (errors, health...)
-export const STEP_HOSTS = 11;
+export const STEP_HOSTS = 11; // see HOSTS_STEP_
 export const STEP_BUFSIZE = 12; // +8 largest UDP payload size that what stands below may see
-export const STEP_REWRITE = 14; // see rules.ts
 export const STEP_SLOW_FOR = 13; // +8 rules address, +12 rule count: slow for questions that fit some rule
+export const STEP_REWRITE = 14; // see rules.ts
 
 // slow rule: +0 zone list, +4 class, +8 type (255 = any), +12 literals address, 0 = none, +16 literal count,
 // +20 fallthrough zone list, 0 = never

@@ -3,9 +3,12 @@
 import type { Answer, Outcome, Query } from './contract.ts';
 
 export interface EngineLookup {
-  /** Runs only step `step` of the block's program that belongs to the calling plugin; undefined = go on with next(). */
+  /**
+   * Runs the records steps of the calling plugin, nothing else of the block's program, until one has something to say.
+   * `miss`: go on with next(); `silent`: CoreDNS cannot pack the reply, and sends none.
+   */
   records(query: Query): Answer | 'miss' | 'chase' | 'servfail' | 'silent';
-  /** The same for a hosts step; `silent`: CoreDNS cannot pack the reply, and sends none. */
+  /** The same for its hosts step. */
   hosts(query: Query): Answer | 'miss' | 'silent';
   /** The answer with its records in the order of the plugin's rotate step. */
   arrange(query: Query, answer: Answer): Answer;

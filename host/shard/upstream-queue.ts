@@ -3,8 +3,9 @@
 //
 //   header i ─► iovecs 2i, 2i + 1 ─► head i (id, flags)  +  octets 4.. of the saved message, or of a staging slot
 //
-// Messages of one length are brought together and leave as one datagram that the kernel cuts up (UDP_SEGMENT), which spares most of
-// the way through the network stack for all but the first. A route that cannot do it says so, and gets them one by one.
+// Messages of one length are brought together and leave as one datagram that the kernel cuts up (UDP_SEGMENT), which
+// spares most of the way through the network stack for all but the first. A route that cannot do it says so, and gets
+// them one by one.
 //
 //   header i ─► iovecs 2i .. 2(i + n) - 1, control message: segments of that length
 //

@@ -5,16 +5,17 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as codes from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
+import * as rules from '../../engine-as/shared/rules.ts';
 import { compileEntry } from './compile.ts';
 import { createMemory } from './image-engine.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const constants: Record<string, number> = { ...codes, ...layout };
+const constants: Record<string, number> = { ...codes, ...layout, ...rules };
 
 test('asc and tsc read the same numbers from the shared files', () => {
   const names = Object.keys(constants);
   const lines = names.map((name, i) => `  if (i == ${i}) return <u32>${name};`);
-  const imports = Object.entries({ codes, layout }).map(
+  const imports = Object.entries({ codes, layout, rules }).map(
     ([file, exported]) => `import { ${Object.keys(exported).join(', ')} } from 'engine-as/shared/${file}';`,
   );
   const source = `${imports.join('\n')}\nexport function value(i: u32): u32 {\n${lines.join('\n')}\n  return 0;\n}\n`;
@@ -25,6 +26,14 @@ test('asc and tsc read the same numbers from the shared files', () => {
   names.forEach((name, i) => {
     assert.equal(value(i) >>> 0, constants[name]! >>> 0, name);
   });
+});
+
+test('what rewrite keeps lies inside its scratch, and the question as it was asked inside the exchange', () => {
+  assert.ok(layout.REWRITE_LEFT >= layout.ASKED_BYTES - layout.ASKED_NAME, 'the new name');
+  assert.ok(layout.REWRITE_LEFT + layout.LEFT_MAX * layout.LEFT_STRIDE <= layout.REWRITE_TEXTS, 'response rules');
+  assert.ok(layout.REWRITE_TEXTS + layout.REWRITE_TEXTS_BYTES <= layout.REWRITE_MESSAGE, 'texts of names');
+  assert.ok(layout.EXCHANGE_MESSAGE + layout.EXCHANGE_MESSAGE_MAX <= layout.EXCHANGE_ASKED, 'message');
+  assert.ok(layout.EXCHANGE_ASKED + layout.ASKED_BYTES <= layout.EXCHANGE_STRIDE, 'question');
 });
 
 test('the regions of a shard area follow each other without overlap', () => {
@@ -49,6 +58,7 @@ test('the regions of a shard area follow each other without overlap', () => {
     ['upstream headers', layout.UPSTREAM_HEADERS, layout.UPSTREAM_HEADERS_BYTES],
     ['slots', layout.SLOTS, layout.SLOT_COUNT * 8],
     ['writer scratch', layout.WRITER_SCRATCH, 262144],
+    ['rewrite scratch', layout.REWRITE_SCRATCH, layout.REWRITE_MESSAGE + codes.MESSAGE_BYTES_MAX + 1],
     ['exchanges', layout.EXCHANGES, layout.EXCHANGE_STRIDE],
   ];
   let end = 0;
