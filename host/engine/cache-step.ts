@@ -2,14 +2,7 @@
 
 import * as layout from '../../engine-as/shared/layout.ts';
 import type { CacheStep } from '../plugin/contract.ts';
-
-/** What the program's builder offers. */
-interface Octets {
-  u32(at: number, value: number): void;
-  zoneList(zones: readonly string[]): number;
-  reserve(bytes: number): number;
-  address(offset: number): number;
-}
+import type { Octets } from './octets.ts';
 
 export function fillCache(out: Octets, at: number, step: CacheStep): void {
   out.u32(at + layout.CACHE_STEP_ADDRESS, step.address);

@@ -3,6 +3,30 @@
 import { readFileSync } from 'node:fs';
 import { CONTROL_VERSION, LAYOUT_VERSION } from '../../engine-as/shared/layout.ts';
 
+/** A step's look-up for its slow face. */
+type LookUp = (
+  area: number,
+  zone: number,
+  step: number,
+  messageAt: number,
+  bytes: number,
+  sockaddrAt: number,
+  outAt: number,
+) => number;
+
+/** What a step makes of a reply, for its slow face. */
+type TurnReply = (
+  area: number,
+  zone: number,
+  step: number,
+  messageAt: number,
+  bytes: number,
+  sockaddrAt: number,
+  replyAt: number,
+  replyBytes: number,
+  outAt: number,
+) => number;
+
 /** What engine-as/main.ts exports. Addresses and sizes are byte counts in the shared memory. */
 export interface Engine {
   prepareShard(area: number): void;
@@ -39,47 +63,11 @@ export interface Engine {
   ): number;
   settle(area: number, elapsedMs: number): void;
   quiesce(shard: number): void;
-  runRecords(
-    area: number,
-    zone: number,
-    step: number,
-    messageAt: number,
-    bytes: number,
-    sockaddrAt: number,
-    outAt: number,
-  ): number;
-  runCacheGet(
-    area: number,
-    zone: number,
-    step: number,
-    messageAt: number,
-    bytes: number,
-    sockaddrAt: number,
-    outAt: number,
-  ): number;
+  runRecords: LookUp;
+  runCacheGet: LookUp;
   rewriteSaved(area: number, exchange: number, messageAt: number, bytes: number, outAt: number, outMax: number): number;
-  runCachePut(
-    area: number,
-    zone: number,
-    step: number,
-    messageAt: number,
-    bytes: number,
-    sockaddrAt: number,
-    replyAt: number,
-    replyBytes: number,
-    outAt: number,
-  ): number;
-  runArrange(
-    area: number,
-    zone: number,
-    step: number,
-    messageAt: number,
-    bytes: number,
-    sockaddrAt: number,
-    replyAt: number,
-    replyBytes: number,
-    outAt: number,
-  ): number;
+  runCachePut: TurnReply;
+  runArrange: TurnReply;
   runCacheRefresh(
     area: number,
     zone: number,

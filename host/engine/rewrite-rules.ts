@@ -2,15 +2,7 @@
 
 import * as layout from '../../engine-as/shared/rules.ts';
 import type { FastRule, NameTest } from '../plugin/contract.ts';
-
-/** Where rules are written; offsets count from its start, addresses from the memory's. */
-export interface RuleOutput {
-  address(offset: number): number;
-  reserve(bytes: number): number;
-  u32(at: number, value: number): void;
-  /** Returns the address of the characters. */
-  ascii(text: string): number;
-}
+import type { Octets } from './octets.ts';
 
 const KINDS = {
   name: layout.RULE_NAME,
@@ -29,7 +21,7 @@ const HOW = {
 };
 
 /** Writes the parameters of the step at `at`, and the rules behind everything else. */
-export function fillRules(out: RuleOutput, at: number, rules: readonly FastRule[]): void {
+export function fillRules(out: Octets, at: number, rules: readonly FastRule[]): void {
   const table = out.reserve(rules.length * layout.RULE_STRIDE);
   out.u32(at + layout.REWRITE_RULES, out.address(table));
   out.u32(at + layout.REWRITE_RULE_COUNT, rules.length);
@@ -38,7 +30,7 @@ export function fillRules(out: RuleOutput, at: number, rules: readonly FastRule[
   });
 }
 
-function fillRule(out: RuleOutput, at: number, rule: FastRule): void {
+function fillRule(out: Octets, at: number, rule: FastRule): void {
   const isAuto = rule.kind === 'name' && rule.isAuto;
   out.u32(at + layout.RULE_KIND, KINDS[rule.kind]);
   out.u32(at + layout.RULE_FLAGS, (rule.isLast ? layout.RULE_LAST : 0) | (isAuto ? layout.RULE_AUTO : 0));
@@ -48,17 +40,17 @@ function fillRule(out: RuleOutput, at: number, rule: FastRule): void {
   else if (rule.kind !== 'slow') fillNumbers(out, at, rule.from, rule.to);
 }
 
-function fillTest(out: RuleOutput, at: number, { how, from }: NameTest): void {
+function fillTest(out: Octets, at: number, { how, from }: NameTest): void {
   out.u32(at + layout.RULE_HOW, HOW[how]);
   fillText(out, at + layout.RULE_FROM, from);
 }
 
-function fillText(out: RuleOutput, at: number, text: string): void {
+function fillText(out: Octets, at: number, text: string): void {
   out.u32(at, out.ascii(text));
   out.u32(at + 4, text.length);
 }
 
-function fillNumbers(out: RuleOutput, at: number, a: number, b: number): void {
+function fillNumbers(out: Octets, at: number, a: number, b: number): void {
   out.u32(at + layout.RULE_A, a);
   out.u32(at + layout.RULE_B, b);
 }
