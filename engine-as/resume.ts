@@ -4,7 +4,7 @@
 import { cacheLookup, hitTtl } from './cache/lookup';
 import { cacheStore, wasStored } from './cache/insert';
 import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from './cache/refresh';
-import { cachedFlags, emitImage, relayedFlags } from './answer/emit';
+import { TTL_AS_IS, cachedFlags, emitImage, relayedFlags } from './answer/emit';
 import { emitFresh, finishError, finishPluginError } from './answer/finish';
 import { answerHosts } from './answer/hosts';
 import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage, respellHit, respellReply } from './answer/image';
@@ -72,7 +72,7 @@ function resume(at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, i
   return true;
 }
 
-export const UNPARSABLE: u32 = 0xffffffff;
+const UNPARSABLE: u32 = 0xffffffff;
 
 /**
  * Ends a query that left the fast face at step `index` with the reply message at `reply`. Returns the length of what
@@ -202,7 +202,7 @@ export function arrangeReply(
   if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
   respellReply();
   const image = area + IMAGE_SCRATCH;
-  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, -1, relayedFlags(image, false), order);
+  lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, TTL_AS_IS, relayedFlags(image, false), order);
   if (lookupBytes) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;
 }

@@ -11,7 +11,7 @@ import { writeAddresses } from './sets';
 import { ANSWER, TO_QUESTION, addPlain, at, beginRecord, endRecord, fits, position, writeAddress } from './writer';
 
 export const NOTHING: u32 = 0; // the chain ends without data, or loops: no answer at all
-export const FOUND: u32 = 1;
+const FOUND: u32 = 1;
 export const LEAVES_ZONE: u32 = 2;
 const STEPS_MAX: u32 = 11;
 const TARGET_AT: u32 = 13312; // in NAME_SCRATCH: lower-case target
@@ -23,14 +23,11 @@ export function chaseAlias(step: u32, zone: u32, blob: u32, set: u32, ttl: u32, 
   let pointer: u32 = TO_QUESTION;
   let ownerBytes = qnameBytes;
   for (let steps: u32 = 0; steps < STEPS_MAX; steps++) {
-    const entry = blob + load<u32>(set + SET_DATA); // Bounds: compiled by the host
-    const bytes: u32 = load<u16>(entry);
-    if (flatName(entry + 8, entry + 8 + bytes) != bytes) return NOTHING;
-    const labels = walkedLabels;
-    copyLower(target, entry + 8, bytes);
-    if (!nameIsBelow(target, bytes, labels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return LEAVES_ZONE;
+    const bytes = readTarget(blob, set, target);
+    if (!bytes) return NOTHING;
+    if (!nameIsBelow(target, bytes, walkedLabels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return LEAVES_ZONE;
     if (bytes == qnameBytes && sameLower(target, lowerAt, bytes)) return NOTHING;
-    const nameAt = writeAlias(pointer, ownerBytes, entry + 8, bytes, ttl);
+    const nameAt = writeAlias(pointer, ownerBytes, targetAt, bytes, ttl);
     const owner = findOwner(step, target, bytes - zoneBytes, false);
     if (!owner) return NOTHING;
     pointer = 0xc000 | nameAt;
@@ -58,18 +55,28 @@ export function aliasLeaves(step: u32, zone: u32, firstBlob: u32, firstSet: u32)
   let blob = firstBlob;
   let set = firstSet;
   for (let steps: u32 = 0; steps < STEPS_MAX && set != 0; steps++) {
-    const entry = blob + load<u32>(set + SET_DATA); // Bounds: compiled by the host
-    const bytes: u32 = load<u16>(entry);
-    if (flatName(entry + 8, entry + 8 + bytes) != bytes) return false;
-    const labels = walkedLabels;
-    copyLower(target, entry + 8, bytes);
-    if (!nameIsBelow(target, bytes, labels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return true;
+    const bytes = readTarget(blob, set, target);
+    if (!bytes) return false;
+    if (!nameIsBelow(target, bytes, walkedLabels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return true;
     const owner = findOwner(step, target, bytes - zoneBytes, false);
     if (!owner || owner == MADE_UP || findSet(owner, TYPE_A) != 0) return false;
     set = findSet(owner, TYPE_CNAME);
     blob = foundBlob;
   }
   return false;
+}
+
+/** The name that readTarget() read last, in its own spelling. */
+let targetAt: u32 = 0;
+
+/** Copies the set's only name in lower case to `to`; returns its length, 0 if it is no name. Its labels: walkedLabels. */
+function readTarget(blob: u32, set: u32, to: u32): u32 {
+  const entry = blob + load<u32>(set + SET_DATA); // Bounds: compiled by the host
+  const bytes: u32 = load<u16>(entry);
+  targetAt = entry + 8;
+  if (flatName(targetAt, targetAt + bytes) != bytes) return 0;
+  copyLower(to, targetAt, bytes);
+  return bytes;
 }
 
 /** Returns where the target's name stands in the message. */

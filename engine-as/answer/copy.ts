@@ -16,7 +16,7 @@ export let recordFixed: u32 = 0;
 /** Octets that CoreDNS's library counts in addition when it measures this RR (it measures base64 and base32 text). */
 export let recordPad: u32 = 0;
 
-const RR_FIXED_BYTES: u32 = 10;
+export const RR_FIXED_BYTES: u32 = 10;
 const POINTER_TO_QUESTION: u32 = 0xc000 | HEADER_BYTES;
 /** Octets that a copy may need beyond its original: an owner and two names, all in full. */
 export const COPY_ROOM: u32 = 1024;

@@ -56,6 +56,8 @@ export let emittedFlags: u32 = 0;
 /** Rcode of the last reply, with its extended bits. */
 export let emittedRcode: u32 = 0;
 
+/** For emitImage(): every RR keeps its TTL. */
+export const TTL_AS_IS: i32 = -1;
 const OPT_FIXED_BYTES: u32 = 11;
 const NO_LIMIT: u32 = 0xffffffff;
 
@@ -86,7 +88,7 @@ function wantsAd(): bool {
 
 /**
  * Writes the reply of the image at `imageAt` to `out` and returns its length; 0 if it needs more than `outMax` octets.
- * @param ttl one TTL for all RRs, or -1 to leave them.
+ * @param ttl one TTL for all RRs, or TTL_AS_IS.
  * @param headerWord flags and rcode; TC is added when RRs had to be left out.
  * @param order arranges addresses and MX RRs of an image that was built for this order: 0, 1 or a rotate step.
  */
@@ -143,7 +145,7 @@ function copyWhole(out: u32, head: u32, ttl: i32, isRotated: bool): u32 {
   counts2 = load<u16>(image + IMAGE_COUNTS + 4);
   // Bounds: emitImage() checked that tailEnd octets fit
   copyOctets(out + head, tail + head, tailEnd - head);
-  if (ttl != -1) {
+  if (ttl != TTL_AS_IS) {
     const records: u32 = load<u16>(image + IMAGE_RECORDS);
     for (let i: u32 = 0; i < records; i++) {
       // Bounds: offsets of the table lie inside the tail
@@ -232,7 +234,7 @@ function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, order
     if (to + size > room) return 0;
     copyOctets(out + to, tail + owner, ownerBytes); // Bounds: to + size <= room
     copyOctets(out + to + ownerBytes, tail + body, size - ownerBytes);
-    if (ttl != -1) store32(out + to + ownerBytes + 4, ttl);
+    if (ttl != TTL_AS_IS) store32(out + to + ownerBytes + 4, ttl);
     to += size;
     if (section == 0) counts0++;
     else if (section == 1) counts1++;

@@ -1,14 +1,14 @@
 // The way back up the chain: what the steps above the answering one asked for (program/chain.ts) is done to the reply.
 
 import { RCODE_MASK, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
-import { IMAGE_SCRATCH, SLOT_NONE } from '../shared/layout';
+import { IMAGE_SCRATCH, LOG_CLASS_DENIAL, LOG_CLASS_ERROR, LOG_CLASS_SUCCESS, SLOT_NONE } from '../shared/layout';
 import { cacheStore } from '../cache/insert';
 import { countAnswer } from '../metrics/counters';
-import { CLASS_DENIAL, CLASS_ERROR, CLASS_SUCCESS, leaveLogRecord, ruleWants } from '../metrics/log';
+import { leaveLogRecord, ruleWants } from '../metrics/log';
 import { blockOfZone, cacheStep, logRule, logRules, scope } from '../program/chain';
 import { isRestored, rewrittenRcode } from '../program/rewrite';
 import { area, askAgain, queryPlainBytes } from '../wire/query';
-import { emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
+import { TTL_AS_IS, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
 import { IMAGE_KIND, IMAGE_TRAITS, TRAIT_OPT, respellReply } from './image';
 import {
@@ -25,7 +25,6 @@ import { emitAnswer, isBroken } from './rewritten';
 
 const BY_PLUGIN: u32 = 0;
 const BY_SERVER: u32 = 1;
-const TTL_AS_IS: i32 = -1;
 
 /** Counts and logs one answer that a plugin wrote, with the client's own OPT if it has any; `kind` is KIND_. */
 export function recordAnswer(flags: u32, rcode: u32, plainBytes: u32, kind: u32, elapsedMs: f64): void {
@@ -41,14 +40,14 @@ function record(flags: u32, rcode: u32, plainBytes: u32, kind: u32, keepsOpt: bo
   }
 }
 
-export function kindOfImage(image: u32): u32 {
+function kindOfImage(image: u32): u32 {
   return load<u8>(image + IMAGE_KIND); // Bounds: callers hold an image
 }
 
 /** LOG_CLASS_ bit of a kind (CoreDNS package response, Classify). */
 function classOfKind(kind: u32): u32 {
-  if (kind == KIND_NO_ERROR || kind == KIND_DELEGATION) return CLASS_SUCCESS;
-  return kind == KIND_NAME_ERROR || kind == KIND_NO_DATA ? CLASS_DENIAL : CLASS_ERROR;
+  if (kind == KIND_NO_ERROR || kind == KIND_DELEGATION) return LOG_CLASS_SUCCESS;
+  return kind == KIND_NAME_ERROR || kind == KIND_NO_DATA ? LOG_CLASS_DENIAL : LOG_CLASS_ERROR;
 }
 
 /**
@@ -102,7 +101,7 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
   }
   const bytes = writeError(out, rcode);
   countAnswer(scope, BY_SERVER, rcode, 0, elapsedMs);
-  if (logRule >= 0 && ruleWants(logRules, logRule, CLASS_ERROR)) {
+  if (logRule >= 0 && ruleWants(logRules, logRule, LOG_CLASS_ERROR)) {
     const flags = replyFlags() | (rcode & RCODE_MASK);
     leaveLogRecord(blockOfZone(), logRule, queryPlainBytes, flags, rcode, errorPlainBytes, kindOfError(rcode), elapsedMs);
   }

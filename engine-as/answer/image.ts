@@ -3,11 +3,13 @@
 // spelling comes back.
 //
 //   0        IMAGE_TABLE              question               tail                     options
-//   ├ header ┼ RR table, 8 octets each ┼ qname in lower case, ┼ answer, authority and  ┼ rdata of the ┤
+//   ├ header ┼ RR table, 8 octets each ┼ qname,               ┼ answer, authority and  ┼ rdata of the ┤
 //   │        │ start, TYPE offset,     │ qtype, qclass        │ additional RRs, no OPT │ OPT, if kept │
 //   │        │ type, section, pad      │                      │                        │              │
 //
-// start and TYPE offset count from the beginning of the message (12 octets before the question), as pointers do.
+// start and TYPE offset count from the beginning of the message (12 octets before the question), as pointers do. The
+// qname is in lower case in what the cache keeps, and spelt as the reply to send shows it once respellReply() or
+// respellHit() has been there.
 //
 // With an order (plugin loadbalance, see order.ts) each section holds CNAMEs, other types, A and AAAA, MX, in an order
 // of their own. The addresses and the MX RRs form groups that emitImage() arranges; so that any order is a valid
@@ -89,7 +91,7 @@ const POINTER_TO_QUESTION: u32 = 0xc000 | HEADER_BYTES;
 const SOURCE_KIND: u32 = 7; // u8 in a source entry: place in the canonical order
 
 /** The OPT of the reply that imageFromMessage() parsed last: address of its rdata, 0 = none. */
-export let replyOpt: u32 = 0;
+let replyOpt: u32 = 0;
 export let replyOptTtl: u32 = 0;
 let replyOptBytes: u32 = 0;
 let replyOptSize: u32 = 0;

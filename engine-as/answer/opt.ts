@@ -11,6 +11,7 @@ import {
 } from '../shared/codes';
 import { CONTROL_ECHOES } from '../shared/layout';
 import { load16, store16, store32 } from '../wire/octets';
+import { packedOptionBytes } from '../wire/options';
 import { ednsBytes, ednsFlags, hasEdns, optionsAt, optionsBytes } from '../wire/query';
 
 const FIXED_BYTES: u32 = 11;
@@ -58,9 +59,8 @@ export function droppedBytes(): u32 {
 function echoedBytes(option: u32): u32 {
   const bytes = load16(option + 2); // Bounds: a checked option
   const code = load16(option);
-  if (code == OPTION_EXPIRE && bytes > 4) return 4;
-  if (code == OPTION_KEEPALIVE && bytes == 2 && load<u16>(option + 4) == 0) return 0;
-  return bytes;
+  const isRepacked = code == OPTION_EXPIRE || code == OPTION_KEEPALIVE;
+  return isRepacked ? packedOptionBytes(code, option + 4, bytes) : bytes;
 }
 
 /** Writes the OPT at `out`, which has optBytes() of room, and returns the octet behind it. */

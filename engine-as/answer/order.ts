@@ -7,7 +7,7 @@
 //   ORDER_PREFER    shuffled; answer and additional then hold CNAMEs, addresses, MX, other types, and addresses stand
 //                   by the first subnet that they lie in
 
-import { TYPE_A, TYPE_AAAA, TYPE_SRV, TYPE_TXT } from '../shared/codes';
+import { HEADER_BYTES, TYPE_A, TYPE_AAAA, TYPE_SRV, TYPE_TXT } from '../shared/codes';
 import {
   IMAGE_SCRATCH,
   ORDER_PREFER,
@@ -42,7 +42,6 @@ const SECTION_AUTHORITY: u32 = 1;
 const SORTED_AT: u32 = 16384;
 const OWNER_AT: u32 = 32768;
 const POINTER_TO_QUESTION: u32 = 0x0cc0; // as read by a little-endian load
-const HEADER: u32 = 12;
 /** A weight: the address in 16 octets, the weight in one. */
 const WEIGHT_BYTES: u32 = 17;
 const HOPS_MAX: u32 = 126;
@@ -211,7 +210,7 @@ function expandOwner(start: u32, to: u32): u32 {
     if (octet >= 192) {
       if (++hops > HOPS_MAX) return 0;
       const offset = ((octet & 63) << 8) | <u32>load<u8>(p + 1);
-      p = offset < HEADER + qnameBytes ? qnameAt + offset - HEADER : base + offset;
+      p = offset < <u32>HEADER_BYTES + qnameBytes ? qnameAt + offset - HEADER_BYTES : base + offset;
       continue;
     }
     memory.copy(to + written, p, octet + 1); // Bounds: room for 256 + 64 octets

@@ -1,7 +1,7 @@
 // The reply to a rewritten question goes back through plugin rewrite: the question as it was asked, names turned back,
 // TTLs clamped, the rcode replaced. Where names differ the image is taken apart and built anew for the question.
 
-import { HEADER_BYTES, MESSAGE_BYTES_MAX, RCODE_MASK, FLAG_TC, TYPE_OPT } from '../shared/codes';
+import { FLAG_TC, HEADER_BYTES, MESSAGE_BYTES_MAX, RCODE_MASK } from '../shared/codes';
 import { COMPRESS_SCRATCH, IMAGE_SCRATCH, REWRITE_MESSAGE, REWRITE_SCRATCH } from '../shared/layout';
 import { order } from '../program/chain';
 import { clampsTtl, hasNewName, isRestored, rewrittenName, rewrittenRcode, rewrittenTtl } from '../program/rewrite';
@@ -9,10 +9,10 @@ import { NAME_BUFFERS } from '../wire/compress';
 import { load16, load32, store16, store32 } from '../wire/octets';
 import { area, askAgain } from '../wire/query';
 import { firstName, nameBytes, rdataShape, readName, shapeNames } from '../wire/reply';
-import { emitImage } from './emit';
+import { COPY_ROOM, RR_FIXED_BYTES } from './copy';
+import { TTL_AS_IS, emitImage } from './emit';
 import { writeQuestion } from './error';
 import {
-  IMAGE_COUNTS,
   IMAGE_OK,
   IMAGE_OPTIONS,
   IMAGE_OPT_SIZE,
@@ -34,11 +34,7 @@ import {
   respellReply,
 } from './image';
 import { classify } from './kind';
-
-const RR_FIXED_BYTES: u32 = 10;
-/** Octets that an RR may need beyond its rdata: an owner, two names and the fixed part. */
-const RECORD_ROOM: u32 = 1024;
-const TTL_AS_IS: i32 = -1;
+import { appendOptFixed } from './opt';
 
 /** The image could not be built again. */
 export let isBroken: bool = false;
@@ -100,7 +96,7 @@ function takeApart(image: u32, to: u32, ttl: i32, headerWord: u32, isKept: bool)
   for (let i: u32 = 0; i < records; i++) {
     const entry = image + IMAGE_TABLE + i * RECORD_STRIDE; // Bounds: i < records
     const fixed = start + <u32>load<u16>(entry + RECORD_FIXED);
-    if (out + RECORD_ROOM + load16(fixed + 8) + options > limit) {
+    if (out + COPY_ROOM + load16(fixed + 8) + options > limit) {
       // Names that became longer have made it too long: as for any reply, what does not fit is left out.
       word |= FLAG_TC;
       break;
@@ -109,7 +105,7 @@ function takeApart(image: u32, to: u32, ttl: i32, headerWord: u32, isKept: bool)
     const count = to + 6 + <u32>load<u8>(entry + RECORD_SECTION) * 2;
     store16(count, load16(count) + 1);
   }
-  if (isKept) out = appendOpt(image, start, end, out, to);
+  if (isKept) out = copyOpt(image, end, out, to);
   store<u16>(to, 0);
   store16(to + 2, word);
   store16(to + 4, 1);
@@ -117,16 +113,13 @@ function takeApart(image: u32, to: u32, ttl: i32, headerWord: u32, isKept: bool)
 }
 
 /** The kept OPT behind everything else. */
-function appendOpt(image: u32, start: u32, end: u32, out: u32, to: u32): u32 {
+function copyOpt(image: u32, end: u32, out: u32, to: u32): u32 {
   const options = load<u32>(image + IMAGE_OPTIONS); // Bounds: the image's header; the options stand behind the tail
-  store<u8>(out, 0);
-  store16(out + 1, TYPE_OPT);
-  store16(out + 3, load<u16>(image + IMAGE_OPT_SIZE));
-  store32(out + 5, load<u32>(image + IMAGE_OPT_TTL));
-  store16(out + 9, options);
-  memory.copy(out + 11, end, options);
+  const behind = appendOptFixed(out, load<u16>(image + IMAGE_OPT_SIZE), 0, load<u32>(image + IMAGE_OPT_TTL));
+  store16(behind - 2, options);
+  memory.copy(behind, end, options);
   store16(to + 10, load16(to + 10) + 1);
-  return out + 11 + options;
+  return behind + options;
 }
 
 /** Copies one RR with its names turned back; returns the address behind it. */

@@ -4,9 +4,6 @@ import {
   BLOCK_INDEX,
   LOG_BLOCK,
   LOG_CLASS,
-  LOG_CLASS_DENIAL,
-  LOG_CLASS_ERROR,
-  LOG_CLASS_SUCCESS,
   LOG_DO,
   LOG_DURATION_MS,
   LOG_ID,
@@ -64,10 +61,6 @@ export function findLogRule(rules: u32, count: u32): i32 {
 export function ruleWants(rules: u32, rule: i32, replyClass: u32): bool {
   return (load<u32>(rules + <u32>rule * LOG_RULE_STRIDE + 8) & replyClass) != 0; // Bounds: as found
 }
-
-export const CLASS_SUCCESS: u32 = LOG_CLASS_SUCCESS;
-export const CLASS_DENIAL: u32 = LOG_CLASS_DENIAL;
-export const CLASS_ERROR: u32 = LOG_CLASS_ERROR;
 
 /** Leaves one record; when LOG_MAX are waiting the line is lost rather than the answer. */
 export function leaveLogRecord(block: u32, rule: i32, queryBytes: u32, flags: u32, rcode: u32, replyPlainBytes: u32, kind: u32, elapsedMs: f64): void {

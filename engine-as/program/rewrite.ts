@@ -2,8 +2,8 @@
 // lower-case name. A rule that only the slow face can apply sends the query there, untouched.
 //
 //   REWRITE_SCRATCH
-//   0               1024            9216
-//   ├ new name, wire ┼ response rules ┼ texts of names, one behind the other ┤
+//   0               1024             2048                                   20480
+//   ├ new name, wire ┼ response rules ┼ texts of names, one behind the other ┼ a reply on its way back ┤
 
 import {
   LEFT_MAX,
@@ -31,7 +31,6 @@ import {
   RULE_KIND,
   RULE_LAST,
   RULE_NAME,
-  RULE_RCODE,
   RULE_SLOW,
   RULE_STRIDE,
   RULE_TO,
@@ -146,6 +145,7 @@ function replaceText(rule: u32, place: u32): bool {
   const to = load<u32>(rule + RULE_TO);
   const toBytes = load<u32>(rule + RULE_TO_BYTES);
   if (textsEnd + TEXT_BYTES_MAX > area + REWRITE_SCRATCH + REWRITE_TEXTS + REWRITE_TEXTS_BYTES) return false;
+  if (how == HOW_SUBSTRING && !fromBytes) return false; // nothing is found for ever
   const start = textsEnd;
   let out = start;
   let behind: u32 = 0; // of the last FROM in the old text
