@@ -12,6 +12,9 @@ export const systemClock: Clock = {
   wall: () => Date.now(),
 };
 
+/** Longest delay of Node's timers, 24.8 days: longer ones would fire at once. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** What turnMs() says until the turn ends; negative: nothing yet. */
 let heldMs = -1;
 

@@ -1,9 +1,7 @@
 // A file that is looked at again and again, one look at a time, for as long as its configuration lives.
 
+import { TIMER_MS_MAX } from '../clock.ts';
 import type { Log } from '../log.ts';
-
-/** Longer delays make Node's timers fire at once. */
-const INTERVAL_MS_MAX = 2 ** 31 - 1;
 
 export class FilePoll {
   readonly #look: () => Promise<unknown>;
@@ -25,7 +23,7 @@ export class FilePoll {
   /** @param everyMs 0 = never */
   begin(everyMs: number): void {
     if (everyMs === 0 || this.#isStopped) return;
-    this.#timer = setInterval(() => void this.#poll(), Math.min(everyMs, INTERVAL_MS_MAX)).unref();
+    this.#timer = setInterval(() => void this.#poll(), Math.min(everyMs, TIMER_MS_MAX)).unref();
   }
 
   /** A look that is under way goes on, and what comes of it is its own to drop. */

@@ -2,6 +2,7 @@
 // cache, shows its metrics and puts it into the chain.
 
 import { FLAG_AD } from '../../../engine-as/shared/codes.ts';
+import { TIMER_MS_MAX } from '../../clock.ts';
 import { longestZone } from '../../dns/name.ts';
 import type { CacheLabels } from '../../metrics/registry.ts';
 import type {
@@ -20,8 +21,6 @@ import type {
 import { type CacheConfig, parseCache } from './parse.ts';
 
 const ENTRIES = 'coredns_cache_entries';
-/** Longer timers fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 const ENTRIES_HELP = 'The number of elements in the cache.';
 
 interface CacheControl extends Control {

@@ -1,5 +1,6 @@
 // Errors that match one expression, counted over a period that begins with the first of them.
 
+import { TIMER_MS_MAX } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { durationText } from '../../plugin/duration-text.ts';
 import type { Pattern } from './parse.ts';
@@ -19,8 +20,8 @@ export class Consolidation {
     this.#count++;
     if (this.#count > 1) return;
     if (this.#pattern.showsFirst) this.#log[this.#pattern.level](line);
-    // A timer of Node holds 24.8 days; a negative period ends at once, as in Go.
-    this.#timer = setTimeout(() => this.flush(), Math.min(this.#pattern.periodMs, 2 ** 31 - 1));
+    // A negative period ends at once, as in Go.
+    this.#timer = setTimeout(() => this.flush(), Math.min(this.#pattern.periodMs, TIMER_MS_MAX));
     this.#timer.unref();
   }
 

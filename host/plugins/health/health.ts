@@ -1,5 +1,6 @@
 // CoreDNS plugin health: /health says that the process lives. Everything happens on the main thread.
 
+import { TIMER_MS_MAX } from '../../clock.ts';
 import type { Control, ControlServices, Directive, ServerBlock } from '../../plugin/contract.ts';
 import { durationText } from '../../plugin/duration-text.ts';
 import { HealthEndpoint } from './endpoint.ts';
@@ -54,6 +55,3 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', done);
   });
 }
-
-/** What a timer of Node can hold; longer ones would fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;

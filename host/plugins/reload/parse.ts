@@ -1,5 +1,6 @@
 // `reload [INTERVAL [JITTER]]`
 
+import { TIMER_MS_MAX } from '../../clock.ts';
 import type { DirectiveReader, Token } from '../../corefile/reader.ts';
 
 export type ReloadConfig = {
@@ -12,8 +13,6 @@ const DEFAULT_INTERVAL_MS = 30_000;
 const DEFAULT_JITTER_MS = 15_000;
 const INTERVAL_MS_MIN = 2_000;
 const JITTER_MS_MIN = 1_000;
-/** Longest delay of a timer; longer ones would fire at once. */
-const INTERVAL_MS_MAX = 2 ** 31 - 1;
 
 /** Of several occurrences the first one counts, and a block is not looked at, as in CoreDNS. */
 export function parseReload(reader: DirectiveReader): ReloadConfig {
@@ -27,7 +26,7 @@ function parseInterval(reader: DirectiveReader, token: Token): number {
   const ms = reader.durationMs(token);
   if (ms < INTERVAL_MS_MIN) throw reader.error(token, `interval value must be greater or equal to 2s: '${token.text}'`);
   // Half a jitter may come on top.
-  return Math.min(ms, INTERVAL_MS_MAX / 1.25);
+  return Math.min(ms, TIMER_MS_MAX / 1.25);
 }
 
 function parseJitter(reader: DirectiveReader, token: Token): number {
