@@ -10,11 +10,16 @@
 // query is burnt: this socket does not use it again before the reply has come.
 //
 //   head ─► ... ─► tail         flights of the socket in order of sending: the head times out first
+//             └ young           from here on they count in the upstream's window
+//
+// Beyond the window (send-window.ts) flights wait in line, linked by `next` as well: no socket has them yet. To
+// everybody else it is as if they were sent: the clock of the attempt runs.
 
 import type { UpstreamListener } from '../../plugin/contract.ts';
 import { type PoolTarget, PROTOCOL_UDP, type RelayCore } from './connection.ts';
 import type { Dialling } from './dialling.ts';
 import type { UdpSender } from './message-sender.ts';
+import { SendWindow } from './send-window.ts';
 import { dialledPath } from './targets.ts';
 
 /** Sockets that take turns; `max_idle_conns` lowers it. */
@@ -45,9 +50,14 @@ export class UdpPool {
   #burstLeft = 0;
   #burstMs = -1;
   #delivering: UdpSocket | undefined;
+  readonly #window: SendWindow;
+  /** Flights in line, the first and the last. */
+  #first = 0;
+  #last = 0;
 
   constructor(core: RelayCore, target: PoolTarget, dialling: Dialling) {
     this.#core = core;
+    this.#window = new SendWindow(core.readTimeoutMs);
     this.#target = target;
     this.#dialling = dialling;
   }
@@ -56,8 +66,31 @@ export class UdpPool {
     return this.#sockets.length;
   }
 
-  /** Sends the flight's message; returns why it could not, in CoreDNS's words. */
+  /** Sends the flight's message, or lets it wait in line; returns why it could not, in CoreDNS's words. */
   send(flight: number, nowMs: number): string | undefined {
+    if (this.#first === 0 && this.#window.isOpen) return this.#leave(flight, nowMs);
+    const { next } = this.#core.flights;
+    next[flight] = 0;
+    if (this.#first === 0) this.#first = flight;
+    else next[this.#last] = flight;
+    this.#last = flight;
+    return undefined;
+  }
+
+  /** Sends what the window has room for, and what has waited in line too long. */
+  drain(nowMs: number): void {
+    const { flights } = this.#core;
+    // Bounds: each round takes one out of line; if it cannot be sent its waiters' attempts or their time end.
+    while (this.#first !== 0) {
+      const flight = this.#first;
+      if (!this.#window.isOpen && nowMs - flights.begunMs[flight]! < this.#window.holdMs) return;
+      this.#first = flights.next[flight]!;
+      const problem = this.#leave(flight, nowMs);
+      if (problem !== undefined) this.#core.onFailure(flight, problem);
+    }
+  }
+
+  #leave(flight: number, nowMs: number): string | undefined {
     let socket = this.#current;
     if (socket === undefined || this.#burstLeft === 0 || nowMs - this.#burstMs >= 1 || !socket.isUsable(nowMs)) {
       try {
@@ -77,10 +110,15 @@ export class UdpPool {
 
   /** Ends attempts that have waited too long and closes sockets that nobody needs. */
   tick(nowMs: number): void {
+    for (const socket of this.#sockets) socket.age(nowMs - this.#window.holdMs);
+    this.drain(nowMs);
     for (let i = this.#sockets.length - 1; i >= 0; i--) this.#sockets[i]!.tick(nowMs);
+    this.drain(nowMs);
   }
 
+  /** Whoever waits in line is the relay's to end. */
   close(): void {
+    this.#first = 0;
     for (const socket of [...this.#sockets]) socket.close();
   }
 
@@ -145,7 +183,7 @@ export class UdpPool {
   #open(nowMs: number): UdpSocket {
     this.#core.countConnection(this.#target.index, PROTOCOL_UDP, false);
     this.#dialling.observe(0);
-    const socket = new UdpSocket(this.#core, this, this.#target, nowMs);
+    const socket = new UdpSocket(this.#core, this, this.#window, this.#target, nowMs);
     this.#sockets.push(socket);
     this.#active.push(socket);
     return socket;
@@ -158,6 +196,7 @@ class UdpSocket implements UpstreamListener {
   usedMs: number;
   readonly #core: RelayCore;
   readonly #pool: UdpPool;
+  readonly #window: SendWindow;
   readonly #target: PoolTarget;
   readonly #socket: UdpSender;
   readonly #pending = new Uint16Array(65536);
@@ -166,14 +205,18 @@ class UdpSocket implements UpstreamListener {
   #heardMs = -1;
   #head = 0;
   #tail = 0;
+  #young = 0;
+  /** What was sent until then is not young. */
+  #agedMs = -1;
   /** Ids of queries that timed out, marked BURNT in #pending. */
   #burnt = 0;
   #isRetired: boolean = false;
   #isClosed: boolean = false;
 
-  constructor(core: RelayCore, pool: UdpPool, target: PoolTarget, nowMs: number) {
+  constructor(core: RelayCore, pool: UdpPool, window: SendWindow, target: PoolTarget, nowMs: number) {
     this.#core = core;
     this.#pool = pool;
+    this.#window = window;
     this.#target = target;
     this.#openedMs = nowMs;
     this.usedMs = nowMs;
@@ -207,6 +250,8 @@ class UdpSocket implements UpstreamListener {
     if (this.#tail === 0) this.#head = flight;
     else flights.next[this.#tail] = flight;
     this.#tail = flight;
+    if (this.#young === 0) this.#young = flight;
+    this.#window.add(nowMs);
     this.inFlight++;
     this.#queriesLeft--;
     this.usedMs = nowMs;
@@ -223,10 +268,13 @@ class UdpSocket implements UpstreamListener {
       this.#burnt--;
       return;
     }
+    const nowMs = this.#core.now();
     this.#heardMs = this.#core.flights.sentMs[flight]!;
+    this.#window.observe(this.#heardMs, nowMs);
     this.#forget(flight);
     this.#pool.delivers(this);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
+    this.#pool.drain(nowMs);
   }
 
   /** The network or the upstream's machine has refused: nothing that is under way here will be answered. */
@@ -236,12 +284,23 @@ class UdpSocket implements UpstreamListener {
     const failure = this.#text('read', `read: ${text}`);
     // Bounds: each round forgets one flight, and a retired socket gets no new ones.
     while (this.#head !== 0) this.#fail(this.#head, failure);
+    this.#pool.drain(this.#core.now());
+  }
+
+  /** What was sent until then does not count in the window any more. */
+  age(agedMs: number): void {
+    const { flights } = this.#core;
+    this.#agedMs = agedMs;
+    while (this.#young !== 0 && flights.sentMs[this.#young]! <= agedMs) {
+      this.#young = flights.next[this.#young]!;
+      this.#window.out--;
+    }
   }
 
   tick(nowMs: number): void {
     const { flights, readTimeoutMs } = this.#core;
     let failure: string | undefined;
-    while (this.#head !== 0 && nowMs - flights.sentMs[this.#head]! >= readTimeoutMs) {
+    while (this.#head !== 0 && nowMs - flights.begunMs[this.#head]! >= readTimeoutMs) {
       failure ??= this.#text('read', 'i/o timeout');
       // Nothing has come back since: perhaps something on the way has forgotten this port (a NAT), so try another
       if (this.#heardMs < flights.sentMs[this.#head]!) this.retire();
@@ -278,6 +337,8 @@ class UdpSocket implements UpstreamListener {
     this.#pending[flights.id[flight]!] = mark;
     const previous = flights.previous[flight]!;
     const next = flights.next[flight]!;
+    if (flight === this.#young) this.#young = next;
+    if (flights.sentMs[flight]! > this.#agedMs) this.#window.out--;
     if (previous === 0) this.#head = next;
     else flights.next[previous] = next;
     if (next === 0) this.#tail = previous;
