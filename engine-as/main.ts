@@ -18,7 +18,7 @@ import {
   rewriteMessage,
   storeInCache,
 } from './resume';
-import { answerBytes, leavesRefresh, routeMessage, serveMessage } from './serve';
+import { answerBytes, leavesRefresh, serveMessage } from './serve';
 import { OUTCOME_ANSWER, OUTCOME_DROP, OUTCOME_REFRESH, PROTO_UDP } from './shared/codes';
 import {
   BATCH,
@@ -143,12 +143,6 @@ export function rewriteSaved(area: u32, exchange: u32, messageAt: u32, bytes: u3
 export function settle(area: u32, elapsedMs: f64): void {
   setArea(area);
   settleDurations(elapsedMs);
-}
-
-/** Zone entry that serves the message's question on this listener, 0 = none. */
-export function routeOne(area: u32, listener: u32, messageAt: u32, bytes: u32, sockaddrAt: u32, proto: u32): u32 {
-  setArea(area);
-  return routeMessage(messageAt, bytes, proto, sockaddrAt, listener);
 }
 
 /** Slow faces: a records step alone. Returns the result of answerRecords(); length in SHARD_REPLY_BYTES. */

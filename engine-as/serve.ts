@@ -91,7 +91,6 @@ import {
 import {
   HEADER_ONLY,
   IGNORE,
-  PARSED,
   area,
   parseQuery,
   qclass,
@@ -275,9 +274,4 @@ function handOver(outcome: u32, reason: u32, zone: u32, index: u32, handoff: u32
   const counter = area + SHARD_SLOW_REASONS + reason * 4;
   store<u32>(counter, load<u32>(counter) + 1);
   return outcome;
-}
-
-/** Zone entry that would serve the message, 0 = none: for questions that start on the slow path. */
-export function routeMessage(at: u32, bytes: u32, transport: u32, sockaddr: u32, listener: u32): u32 {
-  return parseQuery(at, bytes, transport, sockaddr) == PARSED ? routeQuestion(listener) : 0;
 }

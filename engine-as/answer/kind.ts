@@ -21,6 +21,7 @@ import {
   TYPE_NS,
   TYPE_RRSIG,
   TYPE_SOA,
+  TYPE_TSIG,
 } from '../shared/codes';
 import { SHARD_UNIX_SECONDS } from '../shared/layout';
 import { load16, load32, lower8 } from '../wire/octets';
@@ -60,7 +61,6 @@ export function kindOfAnswer(kind: u32): u32 {
   return isNotify || qtype == TYPE_AXFR || qtype == TYPE_IXFR ? KIND_META : kind;
 }
 
-const TYPE_TSIG: u32 = 250;
 /** Longest CNAME chain that counts as an answer; CoreDNS has no limit but the message's size. */
 const CHAIN_MAX: u32 = 32;
 const CNAMES_MAX: u32 = 64;

@@ -220,9 +220,7 @@ export const CACHE_SLOTS = 8;
 //
 //   program ─► listener entries ─► zone entries (longest first) ─► block ─► steps in chain order
 export const PROGRAM_LISTENER_COUNT = 0; // u32
-export const PROGRAM_FLAGS = 4; // u32: 0
 export const PROGRAM_GENERATION = 8; // u32
-export const PROGRAM_BYTES = 12; // u32
 export const PROGRAM_LISTENERS = 16; // LISTENER_STRIDE each
 export const LISTENER_STRIDE = 32;
 export const LISTENER_ZONES = 0; // u32: address of the zone entries
@@ -239,17 +237,15 @@ export const ZONE_LABELS = 8; // u32
 export const ZONE_BLOCK = 12; // u32: address of the block
 export const ZONE_SCOPE = 16; // u32: first slot of the scope, SLOT_NONE = not counted
 export const ZONE_SERVER = 20; // u32: ordinal of the server label within the block
-export const ZONE_INDEX = 24; // u32: ordinal of the zone entry in the program
 export const SLOT_NONE = 0xffff;
 export const BLOCK_INDEX = 0; // u32: position in the Corefile
 export const BLOCK_STEP_COUNT = 4; // u32; 0 = no plugins: REFUSED
 export const BLOCK_FLAGS = 8; // u32: BLOCK_ bits
 export const BLOCK_FORCE_SLOW = 1; // every query of the block goes to the slow face: some plugin reads its metadata
 export const BLOCK_STEPS = 16; // STEP_STRIDE each
-export const STEP_STRIDE = 96;
+export const STEP_STRIDE = 96; // parameters from 8 on
 export const STEP_OP = 0; // u32
 export const STEP_PLUGIN = 4; // u32: index of the plugin in the block's slow chain
-export const STEP_PARAMS = 8;
 
 export const STEP_END = 0; // no more plugins: SERVFAIL
 export const STEP_COUNT = 1;

@@ -10,12 +10,11 @@ import {
   TYPE_PTR,
   TYPE_SOA,
   TYPE_SRV,
+  TYPE_TSIG,
   TYPE_TXT,
 } from '../shared/codes';
 import { skipName } from './name';
 import { load16 } from './octets';
-
-const TYPE_TSIG: u32 = 250;
 
 /** True if non-empty rdata of the common types parses to exactly `end`; other types are opaque here. */
 export function rdataIsSound(start: u32, type: u32, at: u32, end: u32): bool {

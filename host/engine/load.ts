@@ -82,7 +82,6 @@ export interface Engine {
     lastMs: number,
     bits: number,
   ): number;
-  routeOne(area: number, listener: number, messageAt: number, bytes: number, sockaddrAt: number, proto: number): number;
   // Main thread only: the single writer.
   arenaAllocate(bytes: number): number;
   arenaFree(block: number): void;

@@ -296,11 +296,9 @@ function buildProgram(out: Octets, source: ProgramSource): number[] {
   out.u32(header + layout.PROGRAM_LISTENER_COUNT, source.listeners.length);
   out.u32(header + layout.PROGRAM_GENERATION, source.generation);
   const blocks = source.blocks.map((block) => buildBlock(out, block));
-  let zoneIndex = 0;
   return source.listeners.map((listener, i) => {
     const at = header + layout.PROGRAM_LISTENERS + i * layout.LISTENER_STRIDE;
-    const zones = buildZones(out, listener, blocks, zoneIndex);
-    zoneIndex += listener.zones.length;
+    const zones = buildZones(out, listener, blocks);
     const isAnyClass = listener.zones.some((zone) => source.blocks[zone.block]!.isAnyClass);
     out.u32(at + layout.LISTENER_ZONES, out.address(zones));
     out.u32(at + layout.LISTENER_ZONE_COUNT, listener.zones.length);
@@ -313,7 +311,7 @@ function buildProgram(out: Octets, source: ProgramSource): number[] {
 }
 
 /** Longest zone first, the root zone last: the order in which the engine looks. */
-function buildZones(out: Octets, listener: ProgramListener, blocks: readonly number[], firstIndex: number): number {
+function buildZones(out: Octets, listener: ProgramListener, blocks: readonly number[]): number {
   const named = listener.zones.map((zone) => ({ zone, name: out.name(zone.zone) }));
   named.sort((a, b) => b.name.labels - a.name.labels);
   const first = out.reserve(named.length * layout.ZONE_STRIDE);
@@ -325,7 +323,6 @@ function buildZones(out: Octets, listener: ProgramListener, blocks: readonly num
     out.u32(at + layout.ZONE_BLOCK, out.address(blocks[zone.block]!));
     out.u32(at + layout.ZONE_SCOPE, zone.scope ?? layout.SLOT_NONE);
     out.u32(at + layout.ZONE_SERVER, zone.serverOrdinal);
-    out.u32(at + layout.ZONE_INDEX, firstIndex + i);
   });
   return first;
 }

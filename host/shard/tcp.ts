@@ -33,10 +33,6 @@ export class TcpStreams {
     this.idle = new DeadlineList(limits.idleMs);
   }
 
-  get connectionCount(): number {
-    return this.#connections.size;
-  }
-
   /** Listens on one address; rejects with ListenError. */
   async listen(listening: Listening, isWild: boolean): Promise<TcpListener> {
     const hosts = isWild ? ['::', '0.0.0.0'] : [listening.address];
