@@ -14,7 +14,7 @@ import {
   rcodeOf,
 } from '../../host/dns/message.ts';
 import { composeName } from '../../host/dns/name.ts';
-import { parseMx, parseSoa, parseSrv, rdataText } from '../../host/dns/rdata.ts';
+import { parseMx, parseSoa, parseSrv, rdataText } from './rdata-forms.ts';
 
 const octetsOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replace(/\s/g, ''), 'hex'));
 

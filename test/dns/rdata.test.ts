@@ -13,12 +13,11 @@ import {
   TYPE_TXT,
 } from '../../engine-as/shared/codes.ts';
 import { MessageError } from '../../host/dns/message.ts';
+import { composeAddress, composeSrv, parseTarget } from '../../host/dns/rdata.ts';
 import {
-  composeAddress,
   composeHinfo,
   composeMx,
   composeSoa,
-  composeSrv,
   composeTarget,
   composeTxt,
   parseAddress,
@@ -26,10 +25,9 @@ import {
   parseMx,
   parseSoa,
   parseSrv,
-  parseTarget,
   parseTxt,
   rdataText,
-} from '../../host/dns/rdata.ts';
+} from './rdata-forms.ts';
 
 const name = fc.array(fc.stringMatching(/^[a-z0-9]{1,10}$/), { maxLength: 4 }).map((labels) => `${labels.join('.')}.`);
 const u16 = fc.integer({ min: 0, max: 0xffff });

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { composeMessage, type ResourceRecord } from '../../host/dns/message.ts';
-import { rdataText } from '../../host/dns/rdata.ts';
 import { typeName } from '../../host/dns/types.ts';
 import { parseRecord, UnwritableRecord, ZoneFileError } from '../../host/dns/zone-file.ts';
+import { rdataText } from './rdata-forms.ts';
 
 /** What github.com/miekg/dns v1.1.72 makes of each text: NewRR() and Msg.Pack(), recorded once. */
 interface Recorded {

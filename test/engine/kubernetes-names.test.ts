@@ -14,7 +14,7 @@ import {
 } from '../../engine-as/shared/codes.ts';
 import { composeMessage, parseMessage, rcodeOf } from '../../host/dns/message.ts';
 import { composeName } from '../../host/dns/name.ts';
-import { rdataText } from '../../host/dns/rdata.ts';
+import { rdataText } from '../dns/rdata-forms.ts';
 import { answer, type ModelAnswer } from '../kubernetes/model.ts';
 import { options, possibleNames, step } from '../kubernetes/steps.ts';
 import { finalObjects, TestCluster } from '../kubernetes/test-cluster.ts';

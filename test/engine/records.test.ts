@@ -19,8 +19,8 @@ import {
 } from '../../engine-as/shared/codes.ts';
 import { type Message, parseMessage, rcodeOf } from '../../host/dns/message.ts';
 import { composeName } from '../../host/dns/name.ts';
-import { rdataText } from '../../host/dns/rdata.ts';
 import type { RecordSet, RecordStore } from '../../host/plugin/contract.ts';
+import { rdataText } from '../dns/rdata-forms.ts';
 import { ipv4, keyOf, reverseKey } from './demo-records.ts';
 import { EngineWorld, recordsStep } from './world.ts';
 

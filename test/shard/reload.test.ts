@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { rcodeOf } from '../../host/dns/message.ts';
-import { parseAddress } from '../../host/dns/rdata.ts';
+import { parseAddress } from '../dns/rdata-forms.ts';
 import { TestServer, until } from './server.ts';
 import { framed, question, TcpClient, UdpClient } from './wire.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SHARD_HEARTBEAT } from '../../engine-as/shared/layout.ts';
 import { rcodeOf } from '../../host/dns/message.ts';
-import { parseAddress } from '../../host/dns/rdata.ts';
 import { areaAt } from '../../host/engine/memory.ts';
+import { parseAddress } from '../dns/rdata-forms.ts';
 import { TestServer, until } from './server.ts';
 import { question, UdpClient } from './wire.ts';
 

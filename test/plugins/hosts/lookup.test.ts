@@ -15,12 +15,12 @@ import {
 import { addressText } from '../../../host/dns/address.ts';
 import { type Message, parseMessage, rcodeOf } from '../../../host/dns/message.ts';
 import { composeName, spelledText } from '../../../host/dns/name.ts';
-import { rdataText } from '../../../host/dns/rdata.ts';
 import { reversedAddress, reverseName } from '../../../host/dns/reverse.ts';
 import type { RecordStore } from '../../../host/plugin/contract.ts';
 import { parseHostsText } from '../../../host/plugins/hosts/hosts-file.ts';
 import { mergedOwners } from '../../../host/plugins/hosts/owners.ts';
 import { PublishedHosts } from '../../../host/plugins/hosts/published.ts';
+import { rdataText } from '../../dns/rdata-forms.ts';
 import { composeQuery } from '../../e2e/support/query.ts';
 import { EngineWorld } from '../../engine/world.ts';
 import { HostsModel, type ModelRules } from './model.ts';

@@ -17,7 +17,6 @@ import {
 } from '../../../engine-as/shared/codes.ts';
 import { startDemoCluster } from '../../../host/commands/demo/cluster.ts';
 import { composeName } from '../../../host/dns/name.ts';
-import { composeTarget } from '../../../host/dns/rdata.ts';
 import { UserError } from '../../../host/errors.ts';
 import { createLog } from '../../../host/log.ts';
 import type {
@@ -32,6 +31,7 @@ import { NO_LABELS } from '../../../host/plugin/metadata.ts';
 import { createControl, waitForSync } from '../../../host/plugins/kubernetes/control.ts';
 import { kubernetes } from '../../../host/plugins/kubernetes/kubernetes.ts';
 import { parseKubernetes } from '../../../host/plugins/kubernetes/parse.ts';
+import { composeTarget } from '../../dns/rdata-forms.ts';
 import { FakeStore } from '../../kubernetes/fake-store.ts';
 import { readerOf } from '../support/reader.ts';
 import { testBlock, testServices } from '../support/services.ts';

@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import { OUTCOME_ANSWER, TYPE_A, TYPE_AAAA, TYPE_TXT } from '../../../engine-as/shared/codes.ts';
 import { parseMessage } from '../../../host/dns/message.ts';
 import { composeName } from '../../../host/dns/name.ts';
-import { rdataText } from '../../../host/dns/rdata.ts';
 import type { AddressOrder, RecordStore } from '../../../host/plugin/contract.ts';
 import { parseHostsText } from '../../../host/plugins/hosts/hosts-file.ts';
 import { mergedOwners } from '../../../host/plugins/hosts/owners.ts';
 import { PublishedHosts } from '../../../host/plugins/hosts/published.ts';
 import { parseWeights } from '../../../host/plugins/loadbalance/weight-file.ts';
+import { rdataText } from '../../dns/rdata-forms.ts';
 import { composeQuery } from '../../e2e/support/query.ts';
 import { cacheStep, EngineWorld } from '../../engine/world.ts';
 

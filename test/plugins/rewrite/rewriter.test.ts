@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { spelledText } from '../../../host/dns/name.ts';
-import { composeAddress, composeTarget } from '../../../host/dns/rdata.ts';
+import { composeAddress } from '../../../host/dns/rdata.ts';
 import { errorAnswer } from '../../../host/plugin/chain.ts';
 import type { Answer, Query, ShardServices } from '../../../host/plugin/contract.ts';
 import { Labels } from '../../../host/plugin/metadata.ts';
@@ -11,6 +11,7 @@ import { isName } from '../../../host/plugins/rewrite/asked.ts';
 import { parseRewrite } from '../../../host/plugins/rewrite/parse.ts';
 import { compilePattern, fillGroups, groupsOf } from '../../../host/plugins/rewrite/pattern.ts';
 import { createRewriter } from '../../../host/plugins/rewrite/rewriter.ts';
+import { composeTarget } from '../../dns/rdata-forms.ts';
 import { answerOf, chainEnd, queryFor, recordOf } from '../queries.ts';
 import { readerOf } from '../support/reader.ts';
 

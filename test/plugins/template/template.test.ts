@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EDNS_DO, FLAG_AA, FLAG_TC } from '../../../engine-as/shared/codes.ts';
-import { rdataText } from '../../../host/dns/rdata.ts';
 import type {
   Answer,
   BlockProgram,
@@ -16,6 +15,7 @@ import type {
 } from '../../../host/plugin/contract.ts';
 import { template } from '../../../host/plugins/template/template.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
+import { rdataText } from '../../dns/rdata-forms.ts';
 import { answerOf, chainEnd, queryFor, recordOf } from '../queries.ts';
 
 const parse = (body: string) => template.parse(readerOf('template', body));

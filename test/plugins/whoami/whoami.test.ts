@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLASS_CH, CLASS_IN, FLAG_AA, TYPE_A, TYPE_AAAA, TYPE_SRV, TYPE_TXT } from '../../../engine-as/shared/codes.ts';
 import { composeName, spelledText } from '../../../host/dns/name.ts';
-import { rdataText } from '../../../host/dns/rdata.ts';
 import type { BlockProgram, Query, ServerBlock, ShardServices } from '../../../host/plugin/contract.ts';
 import { whoami } from '../../../host/plugins/whoami/whoami.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
+import { rdataText } from '../../dns/rdata-forms.ts';
 import { queryFor } from '../queries.ts';
 
 test('parse', () => {
