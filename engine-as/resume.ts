@@ -27,6 +27,7 @@ import {
   REFRESH_REMOVES,
   REFRESH_STALE,
   SHARD_HANDOFF_COUNT,
+  STEP_BUFSIZE,
   STEP_CACHE,
   STEP_HOSTS,
   STEP_OP,
@@ -45,7 +46,7 @@ import {
   askedType,
   isRewritten,
   lowerAt,
-  parseQuery,
+  parseSaved,
   qnameAt,
   qnameBytes,
   seenClass,
@@ -63,11 +64,14 @@ export let lookupBytes: u32 = 0;
  * exchange's block with the question as it was asked, if plugin rewrite has changed it.
  */
 function resume(at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, asked: u32): bool {
-  if (parseQuery(at, bytes, transport, sockaddr) != PARSED) return false;
+  if (parseSaved(at, bytes, transport, sockaddr) != PARSED) return false;
   const isAsked = load<u32>(asked + ASKED_NAME_BYTES) != 0; // Bounds: part of an exchange
   if (isAsked) takeAsked(asked);
   enterZone(zone);
-  for (let i: u32 = 0; i < index; i++) passStep(stepAt(i));
+  for (let i: u32 = 0; i < index; i++) {
+    // The saved message has the lowered size; an OPT that plugin rewrite has made below bufsize keeps its own
+    if (load<u32>(stepAt(i) + STEP_OP) != STEP_BUFSIZE) passStep(stepAt(i)); // Bounds: compiled by the host
+  }
   if (isAsked && !(load<u32>(asked + ASKED_FLAGS) & ASKED_RESTORED)) takeQuestion(seenNameAt, seenType, seenClass);
   return true;
 }
@@ -148,7 +152,7 @@ export function failMessage(
 
 /** For slow faces: the one step alone, its reply at `to` without counting, logging or caching. */
 export function lookupRecords(at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, to: u32): u32 {
-  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return REFUSE;
+  if (parseSaved(at, bytes, PROTO_TCP, sockaddr) != PARSED) return REFUSE;
   enterZone(zone);
   const step = stepAt(index);
   const isHosts = load<u32>(step + STEP_OP) == STEP_HOSTS; // Bounds: compiled by the host
@@ -196,7 +200,7 @@ export function storeInCache(
 export function arrangeReply(
   at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, reply: u32, replyLength: u32, to: u32,
 ): bool {
-  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
+  if (parseSaved(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
   enterZone(zone);
   passStep(stepAt(index));
   if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
@@ -212,7 +216,7 @@ export function arrangeReply(
  * `behind`; false: that is not for it.
  */
 function enterCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, behind: u32): bool {
-  if (parseQuery(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
+  if (parseSaved(at, bytes, PROTO_TCP, sockaddr) != PARSED) return false;
   enterZone(zone);
   for (let i: u32 = 0; i < behind; i++) {
     const op = load<u32>(stepAt(i) + STEP_OP); // Bounds: compiled by the host

@@ -107,11 +107,23 @@ export function opcode(): u32 {
   return (queryFlags & OPCODE_MASK) >> OPCODE_SHIFT;
 }
 
+/** RRs in the additional section of a query: an OPT and a TSIG. */
+const ADDITIONAL_MAX: u32 = 2;
+
 /**
  * Parses `bytes` octets at `at`. Returns PARSED, IGNORE, HEADER_ONLY, or the rcode of an accept-stage error:
  * NOTIMP, FORMERR (with the question if hasQuestion), BADVERS.
  */
 export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): u32 {
+  return parse(at, bytes, transport, sockaddr, ADDITIONAL_MAX);
+}
+
+/** A query that was accepted once, and to which plugin rewrite may have added an OPT since. */
+export function parseSaved(at: u32, bytes: u32, transport: u32, sockaddr: u32): u32 {
+  return parse(at, bytes, transport, sockaddr, ADDITIONAL_MAX + 1);
+}
+
+function parse(at: u32, bytes: u32, transport: u32, sockaddr: u32, additionalMax: u32): u32 {
   proto = transport;
   sockaddrAt = sockaddr;
   messageAt = at;
@@ -132,7 +144,8 @@ export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): 
   if (queryFlags & FLAG_QR) return IGNORE;
   const code = opcode();
   if (code != 0 && code != OPCODE_NOTIFY) return RCODE_NOTIMP;
-  if (load16(at + 4) != 1 || load16(at + 6) > 1 || load16(at + 8) > 1 || load16(at + 10) > 2) return RCODE_FORMERR;
+  if (load16(at + 4) != 1 || load16(at + 6) > 1 || load16(at + 8) > 1) return RCODE_FORMERR;
+  if (load16(at + 10) > additionalMax) return RCODE_FORMERR;
   const end = at + bytes;
   setLimit();
   if (bytes == HEADER_BYTES) return HEADER_ONLY;
@@ -260,7 +273,7 @@ export function takeAsked(asked: u32): void {
   askAgain();
 }
 
-/** Walks the RRs behind the question; at most four by the accept stage. False: does not parse. */
+/** Walks the RRs behind the question; at most five, see parse(). False: does not parse. */
 function parseRecords(at: u32, end: u32): bool {
   let p = at;
   ednsVersion = 0;
