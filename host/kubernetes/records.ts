@@ -141,7 +141,9 @@ export class ClusterRecords {
     const names = targets
       ?.filter((target) => target.length + this.#primaryWire.length < NAME_BYTES_MAX)
       .map((target) => absoluteName(target + this.#primaryWire));
-    if (names === undefined) this.#services.put(key, []);
+    // Below the root zone CoreDNS makes a name that ends in two dots: it cannot pack the reply, and sends none.
+    const isWritable = names !== undefined && (names.length === 0 || this.#primaryWire.length > 0);
+    if (!isWritable) this.#services.put(key, []);
     else if (names.length > 0) this.#services.put(key, [{ type: 'PTR', names }]);
     else this.#services.drop(key);
   }
