@@ -104,6 +104,9 @@ export function compileEngine(path: string | URL): WebAssembly.Module {
 
 /** One instance for the calling thread. Throws if the memory was laid out by another version of the layout. */
 export function instantiateEngine(module: WebAssembly.Module, memory: WebAssembly.Memory): Engine {
+  // A memory that grew while it was on its way to this thread has its old length here, and keeps it: V8 tells of growth
+  // only the threads that have arrived. Growth by nothing looks the length up.
+  memory.grow(0);
   const version = new DataView(memory.buffer).getUint32(CONTROL_VERSION, true);
   if (version !== LAYOUT_VERSION)
     throw new Error(`engine: layout version ${version} in memory, ${LAYOUT_VERSION} in the host`);

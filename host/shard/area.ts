@@ -7,9 +7,6 @@ export interface SharedMemory {
   readonly buffer: SharedArrayBuffer;
 }
 
-/** A program rarely takes more; one that does lies in one piece of growth. */
-const PROGRAM_ROOM = 1 << 16;
-
 export class ShardArea {
   /** Byte address of the area in shared memory. */
   readonly at: number;
@@ -42,11 +39,6 @@ export class ShardArea {
     this.words = new Uint32Array(buffer);
     this.signed = new Int32Array(buffer);
     this.floats = new Float64Array(buffer);
-  }
-
-  /** For what lies about `at`, as a program does: the memory may have grown after this thread made its views. */
-  reach(at: number): void {
-    if (at + PROGRAM_ROOM > this.octets.length) this.refresh();
   }
 
   /** u32 at an offset of the area. */

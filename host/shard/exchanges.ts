@@ -377,9 +377,7 @@ export class ExchangeTable implements Exchanges {
   }
 
   #block(handle: ExchangeHandle): number {
-    const zone = this.zoneEntry(handle);
-    this.#area.reach(zone);
-    return this.#area.words[(zone + layout.ZONE_BLOCK) >>> 2]!;
+    return this.#area.words[(this.zoneEntry(handle) + layout.ZONE_BLOCK) >>> 2]!;
   }
 
   #word(handle: ExchangeHandle, offset: number): number {

@@ -194,7 +194,6 @@ export class StepLookup implements EngineLookup {
     const { area, exchanges } = this.#parts;
     if (!exchanges.isOpen(query.handle)) return undefined;
     const zone = exchanges.zoneEntry(query.handle);
-    area.reach(zone);
     const block = area.words[(zone + layout.ZONE_BLOCK) >>> 2]!;
     const count = area.words[(block + layout.BLOCK_STEP_COUNT) >>> 2]!;
     for (let step = 0; step < count; step++) {
