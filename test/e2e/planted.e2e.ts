@@ -1,29 +1,35 @@
 // The differential suite can fail: CoreDNS against itself shows nothing, and every planted difference is found.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { describeCluster } from './differential/cluster.ts';
+import { after, before, suite, test } from 'node:test';
+import { type Cluster, describeCluster } from './differential/cluster.ts';
 import { disagreement } from './differential/corefile/agree.ts';
 import type { Draft } from './differential/corefile/grammar.ts';
 import { type Surroundings, Trial } from './differential/corefile/trial.ts';
 import { DAMAGES, type Damage } from './differential/damage.ts';
 import { damagingProxy, type Faults } from './differential/damaging-proxy.ts';
-import { type Examination, examine } from './differential/examine.ts';
+import { type Examination, examineTrials } from './differential/examine.ts';
 import { freePort } from './support/ports.ts';
 import { Random } from './support/random.ts';
 import { Upstream } from './support/upstream.ts';
 
-const QUESTIONS = 900;
-const COREFILE = `.:@PORT@ {
-    prometheus 127.0.0.1:@METRICS@
+const QUESTIONS = 500;
+const FORWARDS = `.:@PORT@ {
     forward . 127.0.0.1:@UPSTREAM@
 }
 `;
+const COUNTS = FORWARDS.replace('{', '{\n    prometheus 127.0.0.1:@METRICS@');
 const draft = (text: string): Draft => ({ text, files: {}, env: {}, note: 'planted' });
 
+/** Two servers that have started with one Corefile. */
+type Pair = readonly [Trial, Trial];
+
 const random = new Random();
+const cluster: Cluster = describeCluster(new Random(1));
 let upstream: Upstream;
 let around: Surroundings;
+/** Every damage stands in a proxy of its own before the same two servers, which neither cache nor count. */
+let forwarding: Pair;
 
 before(async () => {
   upstream = await Upstream.start();
@@ -33,19 +39,29 @@ before(async () => {
     closedPort: await freePort(),
     kubeconfig: '/nowhere',
   };
+  forwarding = await startPair(FORWARDS);
 });
 
 after(async () => {
+  await stopPair(forwarding);
   await upstream.stop();
 });
 
-function examineDamaged(faults: Faults, replyTimeoutMs?: number): Promise<Examination> {
-  return examine(
-    { draft: draft(COREFILE), seed: random.seed, questions: QUESTIONS, lanes: 24 },
+async function startPair(text: string): Promise<Pair> {
+  const start = () => Trial.start('coredns', draft(text), around);
+  return [await start(), await start()];
+}
+
+async function stopPair(pair: Pair): Promise<void> {
+  for (const trial of pair) await trial.stop();
+}
+
+function examineDamaged(pair: Pair, faults: Faults, replyTimeoutMs?: number): Promise<Examination> {
+  return examineTrials(
+    { draft: draft(pair === forwarding ? FORWARDS : COUNTS), seed: random.seed, questions: QUESTIONS, lanes: 24 },
     {
       around,
-      cluster: describeCluster(new Random(1)),
-      seats: ['coredns', 'coredns'],
+      cluster,
       shownMax: 2,
       ...(replyTimeoutMs === undefined ? {} : { replyTimeoutMs }),
       disturb: async ([left, right]) => {
@@ -53,16 +69,9 @@ function examineDamaged(faults: Faults, replyTimeoutMs?: number): Promise<Examin
         return { sides: [proxy.side, right], stop: proxy.stop };
       },
     },
+    pair,
   );
 }
-
-test('CoreDNS through the proxy without damage: no difference', async () => {
-  const { report, session, verdict } = await examineDamaged({});
-  assert.equal(verdict, 'both serve');
-  assert.deepEqual(report, []);
-  assert.ok(session!.asked >= QUESTIONS);
-  assert.equal(session!.unsteady.length, 0);
-});
 
 /** What the report has to say. */
 const EXPECTED: Readonly<Record<string, RegExp>> = {
@@ -84,42 +93,63 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'no reply': /reply: none \/ [0-9]+ octets/,
 };
 
-for (const [name, damage] of Object.entries(DAMAGES)) {
-  test(`planted: ${name}`, async () => {
-    // Silence costs the whole time limit of a question: a few are enough.
-    const isSilent = name === 'wrong id' || name === 'no reply';
-    const { report } = await examineDamaged(
-      { damage: isSilent ? ofOneName(damage) : damage },
-      isSilent ? 1000 : undefined,
-    );
-    assert.match(report.join('\n'), EXPECTED[name]!);
-    assert.match(report.join('\n'), /seed [0-9]+/);
-    assert.match(report.join('\n'), /smallest /);
+// Most of the time is waiting: for upstreams that are silent, and for replies that never come.
+suite('planted in replies', { concurrency: true }, () => {
+  for (const [name, damage] of Object.entries(DAMAGES)) {
+    test(`planted: ${name}`, async () => {
+      // Silence costs the whole time limit of a question: a few are enough.
+      const isSilent = name === 'wrong id' || name === 'no reply';
+      const { report } = await examineDamaged(
+        forwarding,
+        { damage: isSilent ? ofOneName(damage) : damage },
+        isSilent ? 1000 : undefined,
+      );
+      assert.match(report.join('\n'), EXPECTED[name]!);
+      assert.match(report.join('\n'), /seed [0-9]+/);
+      assert.match(report.join('\n'), /smallest /);
+    });
+  }
+
+  test('planted: each reply twice', async () => {
+    const { report } = await examineDamaged(forwarding, { isTwice: true });
+    assert.match(report.join('\n'), /replies came late or twice/);
   });
-}
+
+  test('CoreDNS through the proxy without damage: no difference', async () => {
+    const pair = await startPair(COUNTS);
+    try {
+      const { report, session, verdict } = await examineDamaged(pair, {});
+      assert.equal(verdict, 'both serve');
+      assert.deepEqual(report, []);
+      assert.ok(session!.asked >= QUESTIONS);
+      assert.equal(session!.unsteady.length, 0);
+    } finally {
+      await stopPair(pair);
+    }
+  });
+
+  test('planted: a missing series, a series too many, a counter that differs', async () => {
+    const pair = await startPair(COUNTS);
+    try {
+      const metrics = (text: string) =>
+        text
+          .replaceAll(/^coredns_dns_do_requests_total.*\n/gm, '')
+          .replace(/^(coredns_dns_requests_total\{.*\}) ([0-9]+)$/m, '$1 99999')
+          .concat('coredns_more_total{server="x"} 1\n');
+      const { report } = await examineDamaged(pair, { metrics });
+      assert.match(report.join('\n'), /series only on the right: coredns_dns_do_requests_total/);
+      assert.match(report.join('\n'), /series only on the left: coredns_more_total/);
+      assert.match(report.join('\n'), /coredns_dns_requests_total\{.*\}: 99999 \/ [0-9]+/);
+    } finally {
+      await stopPair(pair);
+    }
+  });
+});
 
 /** Acts on names that begin with `aa` only. */
 function ofOneName(damage: Damage): Damage {
   return (reply) => (/^aa-/i.test(Buffer.from(reply.subarray(13)).toString('latin1')) ? damage(reply) : reply);
 }
-
-test('planted: each reply twice', async () => {
-  const { report } = await examineDamaged({ isTwice: true });
-  assert.match(report.join('\n'), /replies came late or twice/);
-});
-
-test('planted: a missing series, a series too many, a counter that differs', async () => {
-  const without = await examineDamaged({
-    metrics: (text) => text.replaceAll(/^coredns_dns_do_requests_total.*\n/gm, ''),
-  });
-  assert.match(without.report.join('\n'), /series only on the right: coredns_dns_do_requests_total/);
-  const more = await examineDamaged({ metrics: (text) => `${text}coredns_more_total{server="x"} 1\n` });
-  assert.match(more.report.join('\n'), /series only on the left: coredns_more_total/);
-  const other = await examineDamaged({
-    metrics: (text) => text.replace(/^(coredns_dns_requests_total\{.*\}) ([0-9]+)$/m, '$1 99999'),
-  });
-  assert.match(other.report.join('\n'), /coredns_dns_requests_total\{.*\}: 99999 \/ [0-9]+/);
-});
 
 test('planted: Corefiles that two servers judge differently', async () => {
   const verdictOf = async (text: string) => {
@@ -127,8 +157,8 @@ test('planted: Corefiles that two servers judge differently', async () => {
     await trial.stop();
     return trial.verdict;
   };
-  const serves = await verdictOf(COREFILE);
-  const other = await verdictOf(COREFILE.replace('.:', 'example.org:'));
+  const serves = await verdictOf(FORWARDS);
+  const other = await verdictOf(FORWARDS.replace('.:', 'example.org:'));
   const line2 = await verdictOf('.:@PORT@ {\n    nosuch\n}\n');
   const line3 = await verdictOf('.:@PORT@ {\n    errors\n    nosuch\n}\n');
   const word = await verdictOf('.:@PORT@ {\n    other\n}\n');

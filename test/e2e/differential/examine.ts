@@ -41,13 +41,18 @@ export async function examine(task: Task, scene: Scene): Promise<Examination> {
   const seats = scene.seats ?? [seatUnderTest, 'coredns'];
   const trials = await Promise.all(seats.map((seat) => Trial.start(seat, task.draft, scene.around)));
   try {
-    return await compare(task, scene, trials[0]!, trials[1]!);
+    return await examineTrials(task, scene, [trials[0]!, trials[1]!]);
   } finally {
     await Promise.all(trials.map((trial) => trial.stop()));
   }
 }
 
-async function compare(task: Task, scene: Scene, ours: Trial, theirs: Trial): Promise<Examination> {
+/** Two servers that run already. They stay, and may be examined again, also at the same time where nothing counts. */
+export async function examineTrials(
+  task: Task,
+  scene: Scene,
+  [ours, theirs]: readonly [Trial, Trial],
+): Promise<Examination> {
   const disagreed = disagreement(ours.verdict, theirs.verdict);
   if (disagreed !== undefined) {
     const report = [`${disagreed.kind}: ${disagreed.text}`];
