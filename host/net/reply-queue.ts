@@ -18,13 +18,16 @@ import {
   SOCKADDR_STRIDE,
 } from '../../engine-as/shared/layout.ts';
 import { copyWords, WORDWISE_BYTES_MAX, wordsOf } from './copy-words.ts';
+import { NativePointer } from './native-pointer.ts';
+import type { SendArrays } from './reply-joiner.ts';
 import type { NativeSockets } from './sockets.ts';
 import type { QueuedReply } from './transport.ts';
 
 /** Two replies of the largest size, or a batch of ordinary ones. */
 const OCTETS = 160 << 10;
+/** The iovecs stand behind the headers. */
+const IOVECS = BATCH * MMSGHDR_STRIDE;
 const ADDRESSING_BYTES = SOCKADDR_STRIDE + CONTROL_MESSAGE_BYTES;
-const HIGH = 2 ** 32;
 
 export class ReplyQueue {
   count = 0;
@@ -32,12 +35,10 @@ export class ReplyQueue {
   readonly headers: readonly Uint8Array[];
   readonly #source: Buffer;
   readonly #words: Uint32Array;
-  readonly #iovecWords: Uint32Array;
   readonly #octets = Buffer.allocUnsafeSlow(OCTETS);
   readonly #sourceWords: Uint32Array;
   readonly #octetWords: Uint32Array;
-  readonly #octetsLow: number;
-  readonly #octetsHigh: number;
+  readonly #octetsAt: NativePointer;
   #used = 0;
 
   /** @param source the shared memory that replies are copied from. */
@@ -45,20 +46,27 @@ export class ReplyQueue {
     this.#source = source;
     this.#sourceWords = wordsOf(source);
     this.#octetWords = wordsOf(this.#octets);
-    const headers = new Uint8Array(BATCH * MMSGHDR_STRIDE);
-    const iovecs = new Uint8Array(BATCH * IOVEC_STRIDE);
+    const headers = new Uint8Array(BATCH * (MMSGHDR_STRIDE + IOVEC_STRIDE));
     this.#words = new Uint32Array(headers.buffer);
-    this.#iovecWords = new Uint32Array(iovecs.buffer);
-    const octetsAddress = sockets.addressOf(this.#octets);
-    this.#octetsLow = Number(octetsAddress & 0xffffffffn);
-    this.#octetsHigh = Number(octetsAddress >> 32n);
+    this.#octetsAt = new NativePointer(sockets, this.#octets);
     this.headers = Array.from({ length: BATCH }, (_, i) => headers.subarray(i * MMSGHDR_STRIDE));
     const view = new DataView(headers.buffer);
-    const iovecsAddress = sockets.addressOf(iovecs);
+    const headersAt = new NativePointer(sockets, headers);
     for (let i = 0; i < BATCH; i++) {
-      view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOV, iovecsAddress + BigInt(i * IOVEC_STRIDE), true);
+      headersAt.write(this.#words, (i * MMSGHDR_STRIDE + MMSGHDR_IOV) >>> 2, IOVECS + i * IOVEC_STRIDE);
       view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOVLEN, 1n, true);
     }
+  }
+
+  /** For a ReplyJoiner. */
+  get arrays(): SendArrays {
+    return {
+      words: this.#words,
+      headers: 0,
+      iovecs: IOVECS >>> 2,
+      memory: this.#octetWords,
+      memoryAt: this.#octetsAt,
+    };
   }
 
   hasRoom(reply: QueuedReply): boolean {
@@ -79,13 +87,13 @@ export class ReplyQueue {
     this.#copy(sockaddrAt, reply.sockaddrAt, reply.sockaddrBytes);
     if (reply.controlBytes !== 0) this.#copy(controlAt, reply.controlAt, reply.controlBytes);
     const header = (this.count * MMSGHDR_STRIDE) >>> 2;
-    const iovec = (this.count * IOVEC_STRIDE) >>> 2;
-    this.#point(this.#words, header + (MMSGHDR_NAME >>> 2), sockaddrAt);
+    const iovec = (IOVECS + this.count * IOVEC_STRIDE) >>> 2;
+    this.#octetsAt.write(this.#words, header + (MMSGHDR_NAME >>> 2), sockaddrAt);
     this.#words[header + (MMSGHDR_NAMELEN >>> 2)] = reply.sockaddrBytes;
-    this.#point(this.#words, header + (MMSGHDR_CONTROL >>> 2), controlAt);
+    this.#octetsAt.write(this.#words, header + (MMSGHDR_CONTROL >>> 2), controlAt);
     this.#words[header + (MMSGHDR_CONTROLLEN >>> 2)] = reply.controlBytes;
-    this.#point(this.#iovecWords, iovec, messageAt);
-    this.#iovecWords[iovec + 2] = reply.bytes;
+    this.#octetsAt.write(this.#words, iovec, messageAt);
+    this.#words[iovec + 2] = reply.bytes;
     this.#used = controlAt + CONTROL_MESSAGE_BYTES;
     this.count++;
   }
@@ -97,12 +105,5 @@ export class ReplyQueue {
 
   #copy(to: number, from: number, bytes: number): void {
     copyWords(this.#octetWords, to, this.#sourceWords, from, bytes);
-  }
-
-  /** Writes a 64-bit pointer to `#octets[at]` as two words, without a BigInt. */
-  #point(words: Uint32Array, index: number, at: number): void {
-    const low = this.#octetsLow + at;
-    words[index] = low < HIGH ? low : low - HIGH;
-    words[index + 1] = low < HIGH ? this.#octetsHigh : this.#octetsHigh + 1;
   }
 }

@@ -8,9 +8,18 @@
 //   IPV6_PKTINFO  0 u64 length 36 · 8 i32 41 · 12 i32 50 · 16 address 16 · 32 u32 interface         = 40 with padding
 //   IP_PKTINFO    0 u64 length 28 · 8 i32 0  · 12 i32 8  · 16 u32 interface · 20 source 4 · 24 dst  = 32 with padding
 
-import { BATCH, CONTROL_MESSAGE_STRIDE, RECEIVE_CONTROLS } from '../../engine-as/shared/layout.ts';
+import {
+  BATCH,
+  CONTROL_MESSAGE_STRIDE,
+  RECEIVE_CONTROLS,
+  SEND_HEADERS,
+  SEND_IOVECS,
+} from '../../engine-as/shared/layout.ts';
 import { EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EBADF, EFAULT, EINVAL, ENOTSOCK, SocketError } from './errno.ts';
+import { NativePointer } from './native-pointer.ts';
+import { ReplyJoiner } from './reply-joiner.ts';
 import { ReplyQueue } from './reply-queue.ts';
+import { isJoining, learnJoining, stopsJoining } from './segments.ts';
 import { AF_INET, AF_INET6 } from './socket-address.ts';
 import {
   IP_PKTINFO,
@@ -76,7 +85,10 @@ class UdpBatch implements UdpTransport {
   readonly #views: BatchViews;
   /** -1 once closed. */
   #fd: number;
-  #replies: ReplyQueue | undefined;
+  readonly #joiner: ReplyJoiner;
+  #replies: { readonly queue: ReplyQueue; readonly joiner: ReplyJoiner } | undefined;
+  /** The first header that must be sent reply by reply; -1 = none. */
+  #partedAt = -1;
   #watch: Watch | undefined;
 
   constructor(sockets: NativeSockets, views: BatchViews, address: string, fd: number, controlBytes: number) {
@@ -85,6 +97,14 @@ class UdpBatch implements UdpTransport {
     this.#fd = fd;
     this.address = address;
     this.port = sockets.localAddress(fd).port;
+    learnJoining(sockets, fd);
+    this.#joiner = new ReplyJoiner(sockets, {
+      words: views.words,
+      headers: (views.area + SEND_HEADERS) >>> 2,
+      iovecs: (views.area + SEND_IOVECS) >>> 2,
+      memory: views.words,
+      memoryAt: new NativePointer(sockets, views.memory),
+    });
     this.controlBytes = controlBytes;
   }
 
@@ -113,20 +133,21 @@ class UdpBatch implements UdpTransport {
   }
 
   send(count: number): void {
-    this.unsentCount += sendAll(this.#sockets, this.#fd, this.#views.sendHeaders, count);
+    this.#sendReplies(this.#views.sendHeaders, count, this.#joiner);
   }
 
   queue(reply: QueuedReply): void {
-    this.#replies ??= new ReplyQueue(this.#sockets, this.#views.memory);
-    if (!this.#replies.hasRoom(reply)) this.flush();
-    this.#replies.push(reply);
+    this.#replies ??= this.#createReplies();
+    const { queue } = this.#replies;
+    if (!queue.hasRoom(reply)) this.flush();
+    queue.push(reply);
   }
 
   flush(): void {
-    const replies = this.#replies;
-    if (replies === undefined || replies.count === 0) return;
-    if (this.#fd >= 0) this.unsentCount += sendAll(this.#sockets, this.#fd, replies.headers, replies.count);
-    replies.clear();
+    if (this.#replies === undefined || this.#replies.queue.count === 0) return;
+    const { queue, joiner } = this.#replies;
+    if (this.#fd >= 0) this.#sendReplies(queue.headers, queue.count, joiner);
+    queue.clear();
   }
 
   close(): void {
@@ -136,28 +157,52 @@ class UdpBatch implements UdpTransport {
     this.#sockets.close(this.#fd);
     this.#fd = -1;
   }
-}
 
-/** Sends header 0 to count - 1; returns how many messages the kernel refused. */
-function sendAll(sockets: NativeSockets, fd: number, headers: readonly Uint8Array[], count: number): number {
-  let sent = 0;
-  let refused = 0;
-  let waits = 0;
-  while (sent < count) {
-    const result = sockets.sendmmsg(fd, headers[sent]!, count - sent);
-    if (result > 0) {
-      sent += result;
-    } else if (result !== -EAGAIN) {
-      if (isUnusable(-result)) throw new SocketError('sendmmsg', -result);
-      // The first message cannot be sent (no route, a firewall, an address that is gone), or an earlier one's error
-      // is reported here: this one is lost, the others go on
-      sent++;
-      refused++;
-    } else if (waits++ === SEND_WAITS_MAX || !sockets.waitWritable(fd, SEND_WAIT_MS)) {
-      return refused + count - sent;
+  #createReplies(): { queue: ReplyQueue; joiner: ReplyJoiner } {
+    const queue = new ReplyQueue(this.#sockets, this.#views.memory);
+    return { queue, joiner: new ReplyJoiner(this.#sockets, queue.arrays) };
+  }
+
+  #sendReplies(headers: readonly Uint8Array[], count: number, joiner: ReplyJoiner): void {
+    const joined = count > 1 && isJoining() ? joiner.join(count) : 0;
+    if (joined === 0) {
+      this.#sendAll(headers, count);
+      return;
+    }
+    this.#sendAll(joiner.headers, joined, joiner);
+    const partedAt = this.#partedAt;
+    if (partedAt < 0) return;
+    this.#partedAt = -1;
+    for (let i = 0; i < count; i++) if (joiner.groupOf(i) >= partedAt) this.#sendAll(headers, i + 1, undefined, i);
+  }
+
+  /**
+   * Sends headers `first` to count - 1 and counts what the kernel does not take. Ends early, with `#partedAt`, at a joined
+   * datagram whose route cannot cut it up.
+   */
+  #sendAll(headers: readonly Uint8Array[], count: number, joiner?: ReplyJoiner, first = 0): void {
+    let sent = first;
+    let waits = 0;
+    while (sent < count) {
+      const result = this.#sockets.sendmmsg(this.#fd, headers[sent]!, count - sent);
+      if (result > 0) {
+        sent += result;
+      } else if (result !== -EAGAIN) {
+        if (isUnusable(-result)) throw new SocketError('sendmmsg', -result);
+        const replies = joiner?.size(sent) ?? 1;
+        if (replies > 1 && stopsJoining(-result)) {
+          this.#partedAt = sent;
+          return;
+        }
+        // The first message cannot be sent (no route, a firewall, an address that is gone), or an earlier one's error
+        // is reported here: this one is lost, the others go on
+        this.unsentCount += replies;
+        sent++;
+      } else if (waits++ === SEND_WAITS_MAX || !this.#sockets.waitWritable(this.#fd, SEND_WAIT_MS)) {
+        for (; sent < count; sent++) this.unsentCount += joiner?.size(sent) ?? 1;
+      }
     }
   }
-  return refused;
 }
 
 /**

@@ -20,8 +20,17 @@ import {
   MMSGHDR_IOVLEN,
   MMSGHDR_STRIDE,
 } from '../../engine-as/shared/layout.ts';
-import { EAGAIN, EINVAL, EIO, EMSGSIZE } from '../net/errno.ts';
-import { type NativeSockets, SOL_UDP, UDP_SEGMENT } from '../net/sockets.ts';
+import { EAGAIN } from '../net/errno.ts';
+import { NativePointer } from '../net/native-pointer.ts';
+import {
+  isJoining,
+  JOINED_BYTES_MAX,
+  laySegmentControl,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_CONTROL_BYTES,
+  stopsJoining,
+} from '../net/segments.ts';
+import type { NativeSockets } from '../net/sockets.ts';
 
 const HEAD_BYTES = 4;
 /** Composed messages in one queue (health probes, questions of the slow face). */
@@ -29,35 +38,8 @@ const STAGED_MAX = 16;
 const STAGED_BYTES = 768;
 /** How long the socket may keep a batch waiting before the rest of it is lost. */
 const WAIT_MS = 5;
-const HIGH = 2 ** 32;
 /** Fewer messages of one length are not worth a control message. */
 const JOINED_MIN = 3;
-/** Of one datagram before it is cut up. */
-const JOINED_BYTES_MAX = 60_000;
-/** A message that fits every route's frames. */
-const SEGMENT_BYTES_MAX = 1200;
-/** struct cmsghdr { size_t length; int level; int type; } and a u16, padded. */
-const CONTROL_BYTES = 24;
-const CONTROL_LENGTH = 18;
-const CONTROL_VALUE = 16;
-
-/** Whether messages are joined: undefined before it is known, off for good after the first route that refuses one. */
-let joining: boolean | undefined;
-
-/** Asks the kernel once: an old one would not cut the datagram up, and say nothing. */
-export function learnJoining(sockets: NativeSockets, fd: number): void {
-  if (joining !== undefined) return;
-  try {
-    joining = sockets.option(fd, SOL_UDP, UDP_SEGMENT) === 0;
-  } catch {
-    joining = false;
-  }
-}
-
-/** Tests: whether messages are joined; undefined = nobody has asked yet. */
-export function setJoining(isOn: boolean | undefined): void {
-  joining = isOn;
-}
 
 export class UpstreamQueue {
   count = 0;
@@ -65,31 +47,26 @@ export class UpstreamQueue {
   /** `#headers[i]` begins at header i. */
   readonly #headers: readonly Uint8Array[];
   readonly #headerWords: Uint32Array;
-  /** `#controls[i x CONTROL_BYTES]`: the control message of header i. */
-  readonly #controls = new Uint8Array(BATCH * CONTROL_BYTES);
+  /** `#controls[i x SEGMENT_CONTROL_BYTES]`: the control message of header i. */
+  readonly #controls = new Uint8Array(BATCH * SEGMENT_CONTROL_BYTES);
+  readonly #controlWords = new Uint32Array(this.#controls.buffer);
   readonly #iovecs = new Uint32Array((BATCH * 2 * IOVEC_STRIDE) / 4);
   readonly #heads = new Uint8Array(BATCH * HEAD_BYTES);
   readonly #headWords = new Uint32Array(this.#heads.buffer);
   readonly #staging = new Uint8Array(STAGED_MAX * STAGED_BYTES);
-  readonly #memoryLow: number;
-  readonly #memoryHigh: number;
-  readonly #stagingLow: number;
-  readonly #stagingHigh: number;
+  readonly #memoryAt: NativePointer;
+  readonly #stagingAt: NativePointer;
   #staged = 0;
 
-  /** @param memoryAddress of the shared memory in this process. */
-  constructor(sockets: NativeSockets, memoryAddress: bigint) {
+  /** @param memoryAt the shared memory. */
+  constructor(sockets: NativeSockets, memoryAt: NativePointer) {
     this.#sockets = sockets;
-    this.#memoryLow = Number(memoryAddress & 0xffffffffn);
-    this.#memoryHigh = Number(memoryAddress >> 32n);
-    const staging = sockets.addressOf(this.#staging);
-    this.#stagingLow = Number(staging & 0xffffffffn);
-    this.#stagingHigh = Number(staging >> 32n);
+    this.#memoryAt = memoryAt;
+    this.#stagingAt = new NativePointer(sockets, this.#staging);
     const headers = new Uint8Array(BATCH * MMSGHDR_STRIDE);
     this.#headers = Array.from({ length: BATCH }, (_, i) => headers.subarray(i * MMSGHDR_STRIDE));
     this.#headerWords = new Uint32Array(headers.buffer);
     const view = new DataView(headers.buffer);
-    const controls = new DataView(this.#controls.buffer);
     const controlsAddress = sockets.addressOf(this.#controls);
     const iovecs = new DataView(this.#iovecs.buffer);
     const iovecsAddress = sockets.addressOf(new Uint8Array(this.#iovecs.buffer));
@@ -98,10 +75,11 @@ export class UpstreamQueue {
       const pair = i * 2 * IOVEC_STRIDE;
       view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOV, iovecsAddress + BigInt(pair), true);
       view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_IOVLEN, 2n, true);
-      view.setBigUint64(i * MMSGHDR_STRIDE + MMSGHDR_CONTROL, controlsAddress + BigInt(i * CONTROL_BYTES), true);
-      controls.setBigUint64(i * CONTROL_BYTES, BigInt(CONTROL_LENGTH), true);
-      controls.setInt32(i * CONTROL_BYTES + 8, SOL_UDP, true);
-      controls.setInt32(i * CONTROL_BYTES + 12, UDP_SEGMENT, true);
+      view.setBigUint64(
+        i * MMSGHDR_STRIDE + MMSGHDR_CONTROL,
+        controlsAddress + BigInt(i * SEGMENT_CONTROL_BYTES),
+        true,
+      );
       iovecs.setBigUint64(pair, headsAddress + BigInt(i * HEAD_BYTES), true);
       iovecs.setBigUint64(pair + 8, BigInt(HEAD_BYTES), true);
     }
@@ -113,7 +91,7 @@ export class UpstreamQueue {
 
   /** The message stays where it is until sendTo(). The caller has looked at isFull. */
   push(offset: number, bytes: number, id: number, flags: number): void {
-    this.#point(this.#memoryLow, this.#memoryHigh, offset + HEAD_BYTES, bytes - HEAD_BYTES);
+    this.#point(this.#memoryAt, offset + HEAD_BYTES, bytes - HEAD_BYTES);
     this.#enter(id, flags);
   }
 
@@ -122,7 +100,7 @@ export class UpstreamQueue {
     if (octets.length > STAGED_BYTES) return false;
     const at = this.#staged++ * STAGED_BYTES;
     this.#staging.set(octets, at);
-    this.#point(this.#stagingLow, this.#stagingHigh, at + HEAD_BYTES, octets.length - HEAD_BYTES);
+    this.#point(this.#stagingAt, at + HEAD_BYTES, octets.length - HEAD_BYTES);
     this.#enter(id, flags);
     return true;
   }
@@ -134,16 +112,16 @@ export class UpstreamQueue {
   sendTo(fd: number): number {
     const { count } = this;
     this.clear();
-    if (joining === true && count >= JOINED_MIN) this.#gather(count);
+    if (isJoining() && count >= JOINED_MIN) this.#gather(count);
     let sent = 0;
     let waits = 0;
     // Bounds: each round sends a message, waits (once), gives up joining (once), or ends.
     while (sent < count) {
-      const run = joining === true ? this.#join(sent, count) : 1;
+      const run = isJoining() ? this.#join(sent, count) : 1;
       const result = this.#sockets.sendmmsg(fd, this.#headers[sent]!, run === 1 ? this.#singles(sent, count) : 1);
       if (run > 1) this.#part(sent);
       if (result > 0) sent += run === 1 ? result : run;
-      else if (run > 1 && (result === -EIO || result === -EINVAL || result === -EMSGSIZE)) joining = false;
+      else if (run > 1 && stopsJoining(-result)) continue;
       else if (result !== -EAGAIN) return -result;
       // The rest is lost, as on any network: the queries' own timeouts see to it
       else if (waits++ > 0 || !this.#sockets.waitWritable(fd, WAIT_MS)) return 0;
@@ -195,10 +173,8 @@ export class UpstreamQueue {
     if (run < JOINED_MIN || bytes > SEGMENT_BYTES_MAX) return 1;
     const header = (first * MMSGHDR_STRIDE) >>> 2;
     this.#headerWords[header + (MMSGHDR_IOVLEN >>> 2)] = 2 * run;
-    this.#headerWords[header + (MMSGHDR_CONTROLLEN >>> 2)] = CONTROL_BYTES;
-    const segment = bytes + HEAD_BYTES;
-    this.#controls[first * CONTROL_BYTES + CONTROL_VALUE] = segment & 0xff;
-    this.#controls[first * CONTROL_BYTES + CONTROL_VALUE + 1] = segment >> 8;
+    this.#headerWords[header + (MMSGHDR_CONTROLLEN >>> 2)] = SEGMENT_CONTROL_BYTES;
+    laySegmentControl(this.#controlWords, first * SEGMENT_CONTROL_BYTES, bytes + HEAD_BYTES);
     return run;
   }
 
@@ -211,7 +187,7 @@ export class UpstreamQueue {
 
   /** How many messages from `first` on leave one by one: up to the next that can be joined with those behind it. */
   #singles(first: number, count: number): number {
-    if (joining !== true) return count - first;
+    if (!isJoining()) return count - first;
     let behind = first + 1;
     while (behind < count && !this.#beginsRun(behind, count)) behind++;
     return behind - first;
@@ -242,12 +218,10 @@ export class UpstreamQueue {
     this.#heads[head + 3] = flags & 0xff;
   }
 
-  /** Second iovec of the next header: a 64-bit pointer written as two words, without a BigInt. */
-  #point(baseLow: number, baseHigh: number, at: number, bytes: number): void {
+  /** Second iovec of the next header. */
+  #point(memory: NativePointer, at: number, bytes: number): void {
     const iovec = (this.count * 2 + 1) * (IOVEC_STRIDE / 4);
-    const low = baseLow + at;
-    this.#iovecs[iovec] = low < HIGH ? low : low - HIGH;
-    this.#iovecs[iovec + 1] = low < HIGH ? baseHigh : baseHigh + 1;
+    memory.write(this.#iovecs, iovec, at);
     this.#iovecs[iovec + 2] = bytes;
   }
 }

@@ -24,13 +24,15 @@ import {
 } from '../../engine-as/shared/layout.ts';
 import { holdTurn } from '../clock.ts';
 import { EAGAIN, errnoText } from '../net/errno.ts';
+import { NativePointer } from '../net/native-pointer.ts';
+import { learnJoining } from '../net/segments.ts';
 import { AF_INET, AF_INET6, hostPort } from '../net/socket-address.ts';
 import { type NativeSockets, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, type Watch } from '../net/sockets.ts';
 import type { TcpUpstream, UdpUpstream, UpstreamAddress, UpstreamListener, Upstreams } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
 import type { UpstreamParts } from './shard.ts';
 import { DgramUpstream } from './upstream-dgram.ts';
-import { learnJoining, UpstreamQueue } from './upstream-queue.ts';
+import { UpstreamQueue } from './upstream-queue.ts';
 import { type ReplyRoom, TcpConnection } from './upstream-tcp.ts';
 
 /** Asked for; the kernel gives at most net.core.rmem_max and wmem_max. */
@@ -78,7 +80,7 @@ class NativeIo {
   readonly #area: ShardArea;
   readonly #lengths: Uint32Array;
   readonly #overflow = new Uint8Array(BATCH * OVERFLOW_BYTES);
-  readonly #memoryAddress: bigint;
+  readonly #memoryAt: NativePointer;
   readonly #spareQueues: UpstreamQueue[] = [];
   #dirty: NativeUdp[] = [];
   #flushing: NativeUdp[] = [];
@@ -89,7 +91,8 @@ class NativeIo {
     this.#area = area;
     this.sockets = sockets;
     this.slotsAt = at + UPSTREAM_SLOTS;
-    this.#memoryAddress = sockets.addressOf(octets);
+    this.#memoryAt = new NativePointer(sockets, octets);
+    const { words } = area;
     const headersAt = at + UPSTREAM_HEADERS;
     const iovecsAt = headersAt + BATCH * MMSGHDR_STRIDE;
     this.headers = octets.subarray(headersAt, iovecsAt);
@@ -101,9 +104,9 @@ class NativeIo {
       const iovec = iovecsAt + 2 * i * IOVEC_STRIDE;
       const slot = this.slotsAt + i * UPSTREAM_STRIDE;
       octets.fill(0, header, header + MMSGHDR_STRIDE);
-      view.setBigUint64(header + MMSGHDR_IOV, this.#memoryAddress + BigInt(iovec), true);
+      this.#memoryAt.write(words, (header + MMSGHDR_IOV) >>> 2, iovec);
       view.setBigUint64(header + MMSGHDR_IOVLEN, 2n, true);
-      view.setBigUint64(iovec, this.#memoryAddress + BigInt(slot), true);
+      this.#memoryAt.write(words, iovec >>> 2, slot);
       view.setBigUint64(iovec + 8, BigInt(UPSTREAM_BYTES), true);
       view.setBigUint64(iovec + IOVEC_STRIDE, overflow + BigInt(i * OVERFLOW_BYTES), true);
       view.setBigUint64(iovec + IOVEC_STRIDE + 8, BigInt(OVERFLOW_BYTES), true);
@@ -129,7 +132,7 @@ class NativeIo {
   claimQueue(socket: NativeUdp): UpstreamQueue {
     this.#dirty.push(socket);
     this.schedule();
-    return this.#spareQueues.pop() ?? new UpstreamQueue(this.sockets, this.#memoryAddress);
+    return this.#spareQueues.pop() ?? new UpstreamQueue(this.sockets, this.#memoryAt);
   }
 
   /** flush() behind the callback that is running: a batch of queries leaves in one system call. */

@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { MMSGHDR_CONTROLLEN, MMSGHDR_IOVLEN, MMSGHDR_STRIDE } from '../../engine-as/shared/layout.ts';
 import { EIO } from '../../host/net/errno.ts';
+import { NativePointer } from '../../host/net/native-pointer.ts';
+import { learnJoining, setJoining } from '../../host/net/segments.ts';
 import { AF_INET } from '../../host/net/socket-address.ts';
 import { loadSockets, type NativeSockets } from '../../host/net/sockets.ts';
-import { learnJoining, setJoining, UpstreamQueue } from '../../host/shard/upstream-queue.ts';
+import { UpstreamQueue } from '../../host/shard/upstream-queue.ts';
 
 const SOCKETS = loadSockets();
 const skip = 'unavailable' in SOCKETS ? 'no native sockets on this machine' : false;
@@ -33,7 +35,7 @@ async function deliver(lengths: readonly number[], change: (sockets: NativeSocke
   const fd = sockets.openDatagram(AF_INET);
   try {
     sockets.connect(fd, AF_INET, '127.0.0.1', server.address().port);
-    const queue = new UpstreamQueue(change(sockets), sockets.addressOf(memory));
+    const queue = new UpstreamQueue(change(sockets), new NativePointer(sockets, memory));
     let at = 0;
     lengths.forEach((bytes, i) => {
       memory.set(message(i, bytes), at);
