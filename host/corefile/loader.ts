@@ -100,16 +100,15 @@ function refuseUnknown(name: string, at: Token, known: readonly string[]): void 
 function loadBlock(block: ParsedBlock, defaultPort: number): LoadedBlock {
   const keys = block.keys.flatMap((token) => parseKey(token, defaultPort));
   const zones = [...new Set(keys.map((key) => key.zone))];
-  const occurrences = new Map<string, (readonly Token[])[]>();
-  for (const directive of block.directives) {
-    const found = occurrences.get(directive.name) ?? [];
-    occurrences.set(directive.name, found);
-    found.push(directive.tokens);
-  }
+  const occurrences = Map.groupBy(block.directives, ({ name }) => name);
   const known: ReaderBlock = { zones, root: '' };
-  const directives = [...occurrences].map(([name, tokens]) => {
-    const first = tokens[0]![0]!;
-    return { name, reader: new DirectiveReader(name, known, tokens), file: first.file, line: first.line };
+  const directives = [...occurrences].map(([name, found]) => {
+    const reader = new DirectiveReader(
+      name,
+      known,
+      found.flatMap(({ tokens }) => tokens),
+    );
+    return { name, reader, file: reader.word.file, line: reader.word.line };
   });
   const first = block.keys[0]!;
   return { keys, zones, directives, known, file: first.file, line: first.line };

@@ -2,23 +2,27 @@
 // `plugin/NAME: FILE:LINE - Error during parsing: TEXT` and knows file, line and word.
 //
 //   parse(reader) {
-//     const line = reader.once();
-//     const zones = reader.zones(line.args);
-//     let ttlSeconds = 30;
-//     reader.properties(line, {
-//       ttl: (property) => {
-//         ttlSeconds = reader.integer(reader.argument(property));
-//       },
+//     return reader.once((line) => {
+//       const zones = reader.zones(line.args);
+//       let ttlSeconds = 30;
+//       reader.properties({
+//         ttl: (property) => {
+//           ttlSeconds = reader.integer(reader.argument(property));
+//         },
+//       });
+//       return { zones, ttlSeconds };
 //     });
-//     return { zones, ttlSeconds };
 //   }
+//
+// Words are taken in the order in which they are asked for, as in CoreDNS, so that of several mistakes the same one is
+// told. Text that no plugin asks for is the next occurrence.
 
 import { isAbsolute, join } from 'node:path';
 import { CorefileError } from '../errors.ts';
+import { Cursor, Line } from './cursor.ts';
 import { DurationError, parseDurationMs } from './duration.ts';
 import { EndpointError, portNumber, splitEndpoint } from './endpoint.ts';
 import { ipAddressOf, zonesOfArgument } from './keys.ts';
-import { groupLines, type Line } from './line.ts';
 import { suggestion } from './suggestion.ts';
 import { parsingError, placeOf, type Token } from './token.ts';
 
@@ -55,24 +59,58 @@ export class DirectiveReader {
   /** Zones of the server block. */
   readonly blockZones: readonly string[];
   readonly #block: ReaderBlock;
-  /** All occurrences of the directive in the block, in file order; at least one. */
-  readonly occurrences: readonly Line[];
+  readonly #cursor: Cursor;
+  #lastRefusal: CorefileError | undefined;
 
-  constructor(name: string, block: ReaderBlock, occurrences: readonly (readonly Token[])[]) {
+  /** @param tokens the words of all occurrences in the block, in file order; at least one */
+  constructor(name: string, block: ReaderBlock, tokens: readonly Token[]) {
     this.name = name;
     this.blockZones = block.zones;
     this.#block = block;
-    this.occurrences = occurrences.map((tokens) => groupLines(tokens, (at, text) => this.error(at, text)));
+    this.#cursor = new Cursor(tokens);
   }
 
-  /** The only occurrence. Throws when there is another one. */
-  once(): Line {
-    const second = this.occurrences[1];
-    if (second !== undefined) throw this.error(second.word, 'this plugin can only be used once per Server Block');
-    return this.occurrences[0]!;
+  /** The directive's first word. */
+  get word(): Token {
+    return this.#cursor.first;
+  }
+
+  // -------------------------------------------------------------------------------------------------- occurrences
+
+  /** Every occurrence, in file order. */
+  each<T>(read: (line: Line) => T): T[] {
+    this.#cursor.rewind();
+    const results: T[] = [];
+    for (let word = this.#cursor.next(); word !== undefined; word = this.#cursor.next()) {
+      results.push(read(new Line(word, this.#cursor)));
+    }
+    return results;
+  }
+
+  /** The first occurrence; what `read` leaves behind it is not looked at. */
+  first<T>(read: (line: Line) => T): T {
+    this.#cursor.rewind();
+    return read(new Line(this.#cursor.next()!, this.#cursor));
+  }
+
+  /** The only occurrence. Throws when there is another one, but tells first what is wrong with this one. */
+  once<T>(read: (line: Line) => T): T {
+    const result = this.first(read);
+    const second = this.#cursor.next();
+    if (second !== undefined) throw this.error(second, 'this plugin can only be used once per Server Block');
+    return result;
   }
 
   // ------------------------------------------------------------------------------------------------------- errors
+
+  /** What CoreDNS fails at when it starts: refused when nothing else in the whole Corefile is wrong. */
+  refuseLast(error: CorefileError): void {
+    this.#lastRefusal ??= error;
+  }
+
+  get lastRefusal(): CorefileError | undefined {
+    return this.#lastRefusal;
+  }
 
   /** `plugin/NAME: FILE:LINE - Error during parsing: TEXT`; the text should repeat the word. */
   error(at: Token, text: string): CorefileError {
@@ -84,20 +122,23 @@ export class DirectiveReader {
     return new CorefileError(`plugin/${this.name}: ${at.file}:${at.line} - Syntax error: ${text}`, placeOf(at));
   }
 
-  /** `Wrong argument count or unexpected line ending after 'WORD'` */
-  argumentError(at: Token): CorefileError {
+  /**
+   * `Wrong argument count or unexpected line ending after 'WORD'`, which some plugins say to an unknown property too.
+   * @param known words that it may have meant
+   */
+  argumentError(at: Token, known: readonly string[] = []): CorefileError {
     if (at.text === '{') return this.error(at, "Unexpected token '{', expecting argument");
-    return this.error(at, `Wrong argument count or unexpected line ending after '${at.text}'`);
+    return this.unknownWord(at, `Wrong argument count or unexpected line ending after '${at.text}'`, known);
   }
 
   /** `unknown property 'WORD'`, and what it may have meant. */
-  unknownProperty(at: Token, known: readonly string[] = []): CorefileError {
+  unknownProperty(at: Token, known: readonly string[]): CorefileError {
     return this.unknownWord(at, `unknown property '${at.text}'`, known);
   }
 
   /** A word that is none of these: the text, and what it may have meant. */
   unknownWord(at: Token, text: string, known: readonly string[]): CorefileError {
-    return this.error(at, text + suggestion(at.text, known));
+    return this.error(at, text + (at.text === '{' ? '' : suggestion(at.text, known)));
   }
 
   /** For options that CoreDNS has and this server does not have yet. */
@@ -107,11 +148,11 @@ export class DirectiveReader {
 
   // -------------------------------------------------------------------------------------------------------- lines
 
-  /** The line's arguments, between `min` and `max` of them. Throws argumentError() at the word that is wrong. */
+  /** The line's arguments, between `min` and `max` of them. Throws argumentError() at the last word. */
   arguments(line: Line, min: number, max = Number.POSITIVE_INFINITY): readonly Token[] {
-    if (line.args.length < min) throw this.argumentError(line.args.at(-1) ?? line.word);
-    if (line.args.length > max) throw this.argumentError(line.args[max]!);
-    return line.args;
+    const { args } = line;
+    if (args.length < min || args.length > max) throw this.argumentError(args.at(-1) ?? line.word);
+    return args;
   }
 
   /** The line's only argument. */
@@ -119,31 +160,59 @@ export class DirectiveReader {
     return this.arguments(line, 1, 1)[0]!;
   }
 
+  /** The next word on the line, a brace too; words behind it stay where they are. Undefined at the line's end. */
+  nextOnLine(): Token | undefined {
+    return this.#cursor.nextOnLine();
+  }
+
+  /** The same. Throws argumentError() at `before` when there is none. */
+  needOnLine(before: Token): Token {
+    const word = this.#cursor.nextOnLine();
+    if (word === undefined) throw this.argumentError(before);
+    return word;
+  }
+
+  /** The words from here to the end of the line or to `{`. */
+  restOfLine(): readonly Token[] {
+    return this.#cursor.restOfLine();
+  }
+
+  /** Throws argumentError() at the next word, if it stands on the same line. */
+  endOfLine(): void {
+    const word = this.#cursor.nextOnLine();
+    if (word !== undefined) throw this.argumentError(word);
+  }
+
+  /** Throws argumentError() at the next word, wherever it stands. */
+  endOfAll(): void {
+    const word = this.#cursor.next();
+    if (word !== undefined) throw this.argumentError(word);
+  }
+
+  /** The words of the block that opens here, one after the other. */
+  *wordsOfBlock(): Generator<Token> {
+    for (let word = this.#cursor.nextInBlock(); word !== undefined; word = this.#cursor.nextInBlock()) yield word;
+  }
+
   /**
-   * Calls the table's function for each property of the line's block.
-   * @param unknown CoreDNS's text for another word, where it is not `unknown property 'WORD'`
+   * Calls the table's function for each property of the block that opens here; returns where each stood last.
+   * @param unknown the error for another word, where it is not `unknown property 'WORD'`
    */
-  properties(line: Line, table: PropertyTable, unknown?: (word: string) => string): void {
-    for (const property of line.properties) {
-      const { word } = property;
+  properties(
+    table: PropertyTable,
+    unknown?: (word: Token, known: readonly string[]) => Error,
+  ): ReadonlyMap<string, Token> {
+    const places = new Map<string, Token>();
+    for (const word of this.wordsOfBlock()) {
       const read = Object.hasOwn(table, word.text) ? table[word.text] : undefined;
       if (read === undefined) {
-        throw this.unknownWord(word, unknown?.(word.text) ?? `unknown property '${word.text}'`, Object.keys(table));
+        const known = Object.keys(table);
+        throw unknown?.(word, known) ?? this.unknownProperty(word, known);
       }
-      read(property);
-      // No option of any directive has a block of its own.
-      if (property.open !== undefined) throw this.unknownProperty(property.open);
+      places.set(word.text, word);
+      read(new Line(word, this.#cursor));
     }
-  }
-
-  /** Throws when the line opens a block, even an empty one. */
-  noBlock(line: Line): void {
-    if (line.open !== undefined) throw this.argumentError(line.open);
-  }
-
-  /** Throws when the line opens a block with anything in it. */
-  noProperties(line: Line): void {
-    this.properties(line, {});
+    return places;
   }
 
   // ------------------------------------------------------------------------------------------------------- values

@@ -17,7 +17,7 @@ export interface Token {
 
 /** Line of the token's last character: a quoted word may span lines. */
 export function lastLine(token: Token): number {
-  return token.line + countLineBreaks(token.raw);
+  return token.line + countLineBreaks(token.text);
 }
 
 /** True when `next` follows `previous` on the same line of the same file. */

@@ -33,8 +33,6 @@ export type Plain =
 
 export interface Directive<Config = unknown, ControlOf extends Control = Control> {
   readonly name: string;
-  /** A second occurrence in the same block is a configuration error. */
-  readonly oncePerBlock: boolean;
   /** Takes all occurrences of the word in one block. Throws `reader.error(...)`. */
   parse(reader: DirectiveReader): Config;
   /** For words about the block itself: asked right after parse(). */

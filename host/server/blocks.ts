@@ -34,13 +34,15 @@ export function parseBlocks({ loaded: { blocks }, address, log }: ParseParts): {
     for (const each of all) {
       const loaded = each.loaded.directives.find(({ name }) => name === directive.name);
       if (loaded === undefined) continue;
-      if (directive.oncePerBlock) loaded.reader.once();
       const config = directive.parse(loaded.reader);
       each.parsed.push({ directive, config, loaded });
       const said = settled(loaded, () => directive.settings?.(config, own));
       each.settings = { ...each.settings, ...said };
       each.loaded.known.root = each.settings.root;
     }
+  }
+  for (const { loaded } of all.flatMap(({ parsed }) => parsed)) {
+    if (loaded.reader.lastRefusal !== undefined) throw loaded.reader.lastRefusal;
   }
   return all.map(({ loaded, parsed, settings }) => {
     return { parsed, plan: { loaded, plugins: parsed.map(({ directive }) => directive.name), settings } };
@@ -53,6 +55,6 @@ function settled<T>(loaded: LoadedDirective, run: () => T): T {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { reader } = loaded;
-    throw reader.error(reader.occurrences[0]!.word, error.message);
+    throw reader.error(reader.word, error.message);
   }
 }

@@ -70,14 +70,16 @@ test("kubeadm's Corefile", () => {
       'loadbalance:22',
     ],
   );
-  const cache = block.directives.find(({ name }) => name === 'cache')!.reader.once();
-  assert.deepEqual(
-    cache.properties.map((property) => property.args.map((token) => token.text)),
-    [
-      ['success', 'cluster.local'],
-      ['denial', 'cluster.local'],
-    ],
-  );
+  const { reader } = block.directives.find(({ name }) => name === 'cache')!;
+  const lines: (readonly string[])[] = [];
+  reader.once(({ args: [ttl] }) => {
+    assert.equal(ttl?.text, '30');
+    for (const _ of reader.wordsOfBlock()) lines.push(reader.restOfLine().map(({ text }) => text));
+  });
+  assert.deepEqual(lines, [
+    ['success', 'cluster.local'],
+    ['denial', 'cluster.local'],
+  ]);
 });
 
 test('the hash is the one CoreDNS 1.14.7 computes', () => {
@@ -99,7 +101,7 @@ test('occurrences of one directive come together, addresses expand', () => {
   );
   assert.deepEqual(blocks[0]!.zones, ['0.10.in-addr.arpa.', '1.10.in-addr.arpa.', 'a.org.']);
   assert.deepEqual(
-    blocks[0]!.directives.map(({ name, reader }) => [name, reader.occurrences.length]),
+    blocks[0]!.directives.map(({ name, reader }) => [name, reader.each(({ args }) => args.length).length]),
     [
       ['log', 2],
       ['whoami', 1],

@@ -31,7 +31,6 @@ interface AskConfig {
 
 const ask: Directive<AskConfig> = {
   name: 'ask',
-  oncePerBlock: false,
   parse: () => ({ address: '192.0.2.1' }),
   create: (config, _block, services) => {
     if (config.failing === 'create') throw new Error('this configuration cannot be created');
@@ -131,7 +130,6 @@ interface AboveConfig {
 
 const above: Directive<AboveConfig> = {
   name: 'above',
-  oncePerBlock: true,
   parse: () => ({ keepsLabels: false }),
   create: ({ keepsLabels }, _block, services) => ({
     name: 'above',

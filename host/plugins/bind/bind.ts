@@ -6,7 +6,6 @@ import { type BindConfig, parseBind } from './parse.ts';
 
 export const bind: Directive<BindConfig> = {
   name: 'bind',
-  oncePerBlock: false,
   parse: parseBind,
   settings: (config) => ({ addresses: boundAddresses(config) }),
 };

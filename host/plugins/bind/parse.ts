@@ -14,15 +14,15 @@ export type BindList = {
 };
 
 export function parseBind(reader: DirectiveReader): BindConfig {
-  return { lists: reader.occurrences.map((line) => listOf(reader, line)) };
+  return { lists: reader.each((line) => listOf(reader, line)) };
 }
 
 function listOf(reader: DirectiveReader, line: Line): BindList {
-  if (line.args.length === 0) throw reader.error(line.word, 'at least one address or interface name is expected');
+  const { word, args } = line;
+  if (args.length === 0) throw reader.error(word, 'at least one address or interface name is expected');
   // As in CoreDNS, the last `except` counts
   let except: readonly string[] = [];
   reader.properties(
-    line,
     {
       except: (property) => {
         if (property.args.length === 0) {
@@ -31,7 +31,7 @@ function listOf(reader: DirectiveReader, line: Line): BindList {
         except = property.args.map(({ text }) => text);
       },
     },
-    (word) => `invalid option ${JSON.stringify(word)}`,
+    (option, known) => reader.unknownWord(option, `invalid option ${JSON.stringify(option.text)}`, known),
   );
-  return { words: line.args.map(({ text }) => text), except };
+  return { words: args.map(({ text }) => text), except };
 }

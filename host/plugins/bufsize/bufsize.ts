@@ -6,7 +6,6 @@ import { type BufsizeConfig, parseBufsize } from './parse.ts';
 
 export const bufsize: Directive<BufsizeConfig> = {
   name: 'bufsize',
-  oncePerBlock: false,
   parse: parseBufsize,
   compile: ({ payloadBytes }, program) => program.bufsize(payloadBytes),
   create: ({ payloadBytes }): Plugin => ({

@@ -13,7 +13,7 @@ const PAYLOAD_BYTES_MAX = 4096;
 
 /** CoreDNS looks at the first occurrence only. */
 export function parseBufsize(reader: DirectiveReader): BufsizeConfig {
-  const [size] = reader.arguments(reader.occurrences[0]!, 0, 1);
+  const [size] = reader.first((line) => reader.arguments(line, 0, 1));
   if (size === undefined) return { payloadBytes: PAYLOAD_BYTES_DEFAULT };
   const payloadBytes = reader.maybeInteger(size);
   if (payloadBytes === undefined || payloadBytes < PAYLOAD_BYTES_MIN || payloadBytes > PAYLOAD_BYTES_MAX) {

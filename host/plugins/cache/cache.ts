@@ -31,7 +31,6 @@ interface CacheControl extends Control {
 
 export const cache: Directive<CacheConfig, CacheControl> = {
   name: 'cache',
-  oncePerBlock: true,
   parse: parseCache,
   control: createControl,
   compile,

@@ -1,6 +1,6 @@
 // `cache [TTL] [ZONES...] { ... }` -> CacheConfig.
 
-import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+import type { DirectiveReader, Line, PropertyTable, Token } from '../../corefile/reader.ts';
 import { NameError, normalName } from '../../dns/name.ts';
 import type { CacheStale } from '../../plugin/contract.ts';
 import {
@@ -47,12 +47,14 @@ const SERVFAIL_MS_MAX = 300_000;
 const NUMBER_MAX = 2 ** 31 - 1;
 
 export function parseCache(reader: DirectiveReader): CacheConfig {
-  const line = reader.once();
-  const ttlToken =
-    line.args[0] !== undefined && reader.maybeInteger(line.args[0]) !== undefined ? line.args[0] : undefined;
+  return reader.once(({ args }) => parseStanza(reader, args));
+}
+
+function parseStanza(reader: DirectiveReader, args: readonly Token[]): CacheConfig {
+  const ttlToken = args[0] !== undefined && reader.maybeInteger(args[0]) !== undefined ? args[0] : undefined;
   const ttl = ttlToken && maxSeconds(reader, ttlToken);
   const config = {
-    zones: reader.zones(ttlToken === undefined ? line.args : line.args.slice(1)),
+    zones: reader.zones(ttlToken === undefined ? args : args.slice(1)),
     success: store(DEFAULT_CAPACITY, ttl ?? DEFAULT_SUCCESS_SECONDS),
     denial: store(DEFAULT_CAPACITY, ttl ?? DEFAULT_DENIAL_SECONDS),
     servfailMs: DEFAULT_MIN_SECONDS * 1000,
@@ -63,7 +65,7 @@ export function parseCache(reader: DirectiveReader): CacheConfig {
   };
   let stale: StaleConfig | undefined;
   let policy: Token | undefined;
-  reader.properties(line, {
+  const table: PropertyTable = {
     success: (property) => {
       config.success = parseStore(reader, property, config.success);
     },
@@ -90,10 +92,10 @@ export function parseCache(reader: DirectiveReader): CacheConfig {
     },
     keepttl: (property) => {
       reader.arguments(property, 0, 0);
-      reader.noProperties(property);
       config.keepTtl = true;
     },
-  });
+  };
+  reader.properties(table, (word, known) => reader.argumentError(word, known));
   if (policy !== undefined && stale === undefined)
     throw reader.error(policy, 'serve_stale_policy requires serve_stale');
   const { verifyTimeoutMs, ...served } = stale ?? NO_STALE;
@@ -112,7 +114,6 @@ function store(capacity: number, maxSeconds: number): StoreConfig {
 /** `success CAPACITY [TTL [MINTTL]]`; what is not given stays, and CoreDNS does not mind further words. */
 function parseStore(reader: DirectiveReader, property: Line, before: StoreConfig): StoreConfig {
   const [capacityToken, ttlToken, minToken] = reader.arguments(property, 1);
-  reader.noProperties(property);
   return {
     entries: entriesOf(Math.min(reader.integer(capacityToken!), NUMBER_MAX)),
     maxSeconds: ttlToken === undefined ? before.maxSeconds : maxSeconds(reader, ttlToken),
@@ -135,7 +136,6 @@ function minSeconds(reader: DirectiveReader, token: Token): number {
 /** `servfail DURATION` */
 function parseServfail(reader: DirectiveReader, property: Line): number {
   const token = reader.argument(property);
-  reader.noProperties(property);
   const ms = reader.durationMs(token);
   if (ms < 0) throw reader.error(token, `invalid negative ttl for servfail: '${token.text}'`);
   if (ms > SERVFAIL_MS_MAX) {
@@ -147,7 +147,6 @@ function parseServfail(reader: DirectiveReader, property: Line): number {
 /** `disable success|denial [ZONES...]`; without zones everything. A later one of the same kind replaces it. */
 function parseDisable(reader: DirectiveReader, property: Line): { kind: 'success' | 'denial'; zones: string[] } {
   const [kindToken, ...zoneTokens] = reader.arguments(property, 1);
-  reader.noProperties(property);
   const kind = kindToken!.text;
   if (kind !== 'success' && kind !== 'denial') {
     throw reader.error(kindToken!, `cache type for disable must be "success" or "denial": '${kind}'`);

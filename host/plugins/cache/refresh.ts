@@ -24,7 +24,6 @@ const NUMBER_MAX = 2 ** 31 - 1;
 /** `prefetch AMOUNT [DURATION [PERCENTAGE%]]`; what is not given stays. */
 export function parsePrefetch(reader: DirectiveReader, property: Line, before: PrefetchConfig): PrefetchConfig {
   const [amountToken, windowToken, percentToken] = reader.arguments(property, 1, 3);
-  reader.noProperties(property);
   const amount = reader.integer(amountToken!);
   if (amount < 0) throw reader.error(amountToken!, `prefetch amount should be positive: ${amount}`);
   const windowMs = windowToken === undefined ? before.windowMs : Math.floor(reader.durationMs(windowToken));
@@ -46,7 +45,6 @@ function parsePercent(reader: DirectiveReader, token: Token): number {
 /** `serve_stale [DURATION [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]]` */
 export function parseServeStale(reader: DirectiveReader, property: Line): StaleConfig {
   const [upTo, mode, ...more] = reader.arguments(property, 0, 5);
-  reader.noProperties(property);
   const seconds = upTo === undefined ? STALE_SECONDS : parseUpTo(reader, upTo);
   const verifies = mode !== undefined && parseMode(reader, mode) === 'verify';
   const timeout = verifies ? more.shift() : undefined;
@@ -106,7 +104,6 @@ function parseRecheck(reader: DirectiveReader, token: Token): number {
 /** `serve_stale_policy prefer_positive`; returns the word, for messages. */
 export function parsePolicy(reader: DirectiveReader, property: Line): Token {
   const token = reader.argument(property);
-  reader.noProperties(property);
   if (token.text.toLowerCase() === 'prefer_positive') return property.word;
   throw reader.error(token, `invalid serve_stale_policy: ${token.text}`);
 }

@@ -5,7 +5,6 @@ import { type DebugConfig, parseDebug } from './parse.ts';
 
 export const debug: Directive<DebugConfig> = {
   name: 'debug',
-  oncePerBlock: false,
   parse: parseDebug,
   settings: () => ({ isDebugging: true }),
 };

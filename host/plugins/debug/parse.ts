@@ -6,9 +6,6 @@ import type { DirectiveReader } from '../../corefile/reader.ts';
 export type DebugConfig = Readonly<Record<string, never>>;
 
 export function parseDebug(reader: DirectiveReader): DebugConfig {
-  for (const line of reader.occurrences) {
-    reader.arguments(line, 0, 0);
-    reader.noBlock(line);
-  }
+  reader.each(() => reader.endOfLine());
   return {};
 }

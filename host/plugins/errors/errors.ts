@@ -19,7 +19,6 @@ import { type ErrorsConfig, parseErrors } from './parse.ts';
 
 export const errors: Directive<ErrorsConfig> = {
   name: 'errors',
-  oncePerBlock: true,
   parse: parseErrors,
   settings: ({ showsStack }) => ({ showsStack }),
   control: createControl,

@@ -1,6 +1,6 @@
 // errors [stdout] { stacktrace; consolidate DURATION REGEXP [LEVEL] [show_first] }
 
-import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+import type { DirectiveReader, Line, PropertyTable, Token } from '../../corefile/reader.ts';
 import { suggestion } from '../../corefile/suggestion.ts';
 import { compileExpression, EXPRESSION_BYTES_MAX } from '../../plugin/expression.ts';
 
@@ -23,25 +23,28 @@ export type ErrorsConfig = {
 const LEVELS: readonly string[] = ['warning', 'error', 'info', 'debug'];
 
 export function parseErrors(reader: DirectiveReader): ErrorsConfig {
-  const line = reader.once();
+  return reader.once((line) => parseStanza(reader, line));
+}
+
+function parseStanza(reader: DirectiveReader, line: Line): ErrorsConfig {
   const [file] = reader.arguments(line, 0, 1);
   if (file !== undefined && file.text !== 'stdout') throw reader.error(file, `invalid log file: ${file.text}`);
   const patterns: Pattern[] = [];
   let showsStack = false;
-  for (const property of line.properties) readProperty(property);
-  function readProperty(property: Line): void {
-    const { word, args } = property;
-    if (word.text === 'consolidate') patterns.push(pattern(reader, property));
-    else if (word.text === 'stacktrace') {
+  const table: PropertyTable = {
+    // CoreDNS takes no argument here: further words are read like a line of their own.
+    stacktrace: () => {
       showsStack = true;
-      // CoreDNS takes no argument here: further words are read like a line of their own.
-      if (args.length > 0) readProperty({ ...property, word: args[0]!, args: args.slice(1) });
-    } else {
-      // CoreDNS's words: it calls its text the expected token
-      const text = `Unexpected token '${word.text}', expecting 'Unknown field ${word.text}'`;
-      throw reader.syntaxError(word, text + suggestion(word.text, ['stacktrace', 'consolidate']));
-    }
-  }
+    },
+    consolidate: (property) => {
+      patterns.push(pattern(reader, property));
+    },
+  };
+  reader.properties(table, (word, known) => {
+    // CoreDNS's words: it calls its text the expected token
+    const text = `Unexpected token '${word.text}', expecting 'Unknown field ${word.text}'`;
+    return reader.syntaxError(word, text + suggestion(word.text, known));
+  });
   return { patterns, showsStack };
 }
 

@@ -45,7 +45,6 @@ export const forward = createForward({ mayLackUpstreams: false });
 export function createForward(options: ForwardOptions): Directive<ForwardConfig, ForwardControl> {
   return {
     name: 'forward',
-    oncePerBlock: false,
     parse: (reader) => parseForward(reader, options),
     control: (config, block, services) => new ForwardControl(config, block, services),
     compile,

@@ -66,22 +66,24 @@ const UINT32_MAX = 2 ** 32 - 1;
 const MISSING: readonly string[] = ['tls', 'tls_servername', 'doh_method'];
 
 export function parseForward(reader: DirectiveReader, options: ForwardOptions): ForwardConfig {
-  return { stanzas: reader.occurrences.map((line) => parseStanza(reader, line, options)) };
+  return { stanzas: reader.each(({ word }) => parseStanza(reader, word, options)) };
 }
 
-function parseStanza(reader: DirectiveReader, line: Line, { mayLackUpstreams }: ForwardOptions): Stanza {
-  const [fromWord, ...toWords] = reader.arguments(line, 2) as readonly [Token, ...Token[]];
+function parseStanza(reader: DirectiveReader, word: Token, { mayLackUpstreams }: ForwardOptions): Stanza {
+  const fromWord = reader.needOnLine(word);
   const [from, ...others] = reader.zones([fromWord]);
   if (from === undefined) throw reader.error(fromWord, `unable to normalize '${fromWord.text}'`);
+  const toWords = reader.restOfLine();
+  if (toWords.length === 0) throw reader.argumentError(fromWord);
   const draft: Draft = { ...DEFAULTS, from };
   if (others.length > 0) {
     const text = `Unsupported CIDR notation: '${fromWord.text}' expands to multiple zones. Using only '${from}'.`;
     draft.warnings = [text];
   }
-  reader.properties(line, propertyTable(reader, draft));
+  reader.properties(propertyTable(reader, draft));
   if (draft.maxAgeMs > 0 && draft.maxAgeMs < draft.expireMs) {
     const [age, expire] = [goDuration(draft.maxAgeMs), goDuration(draft.expireMs)];
-    throw reader.error(line.word, `max_age (${age}) must not be less than expire (${expire})`);
+    throw reader.error(word, `max_age (${age}) must not be less than expire (${expire})`);
   }
   draft.to = parseTargets(reader, toWords, mayLackUpstreams);
   return draft;
@@ -118,33 +120,14 @@ function propertyTable(reader: DirectiveReader, draft: Draft): PropertyTable {
   const missing = (property: Line): never => {
     throw reader.notSupported(property.word);
   };
-  const table: PropertyTable = {
+  return {
     ...switches(reader, draft),
     ...lists(reader, draft),
-    ...withOneArgument(reader, { ...numbers(reader, draft), ...words(reader, draft) }, () => table),
+    ...numbers(reader, draft),
+    ...words(reader, draft),
     ...Object.fromEntries(MISSING.map((word) => [word, missing])),
     health_check: (property) => parseHealthCheck(reader, property, draft),
   };
-  return table;
-}
-
-/** Another word on the line of such a property is read as a property, as CoreDNS does. */
-function withOneArgument(
-  reader: DirectiveReader,
-  properties: PropertyTable,
-  table: () => PropertyTable,
-): PropertyTable {
-  const entries = Object.entries(properties).map(([name, read]): [string, (property: Line) => void] => [
-    name,
-    (property) => {
-      const [word, surplus, ...args] = reader.arguments(property, 1);
-      read({ ...property, args: [word!] });
-      if (surplus === undefined) return;
-      const next = { word: surplus, args, properties: property.properties };
-      reader.properties({ word: property.word, args: [], properties: [next] }, table());
-    },
-  ]);
-  return Object.fromEntries(entries);
 }
 
 /** Properties with one or more arguments. */
@@ -172,17 +155,17 @@ function lists(reader: DirectiveReader, draft: Draft): PropertyTable {
   };
 }
 
-/** Properties with one word. */
+/** Properties with one word; another word on the line is read as a property, as CoreDNS does. */
 function words(reader: DirectiveReader, draft: Draft): PropertyTable {
   return {
     policy: (property) => {
-      const word = reader.argument(property);
+      const word = reader.needOnLine(property.word);
       const policy = POLICY_NAMES.find((name) => name === word.text);
       if (policy === undefined) throw reader.error(word, `unknown policy '${word.text}'`);
       draft.policy = policy;
     },
     source_address: (property) => {
-      const word = reader.argument(property);
+      const word = reader.needOnLine(property.word);
       if (addressOctets(word.text) === undefined) throw reader.error(word, `invalid IP address: ${word.text}`);
       draft.sourceAddress = word.text;
     },
@@ -191,20 +174,23 @@ function words(reader: DirectiveReader, draft: Draft): PropertyTable {
 
 /** Properties without arguments. */
 function switches(reader: DirectiveReader, draft: Draft): PropertyTable {
-  type Switch = 'forceTcp' | 'preferUdp' | 'nextOnNodata' | 'failfast';
-  const switchOn = (key: Switch) => (property: Line) => {
-    reader.arguments(property, 0, 0);
+  type Switch = 'forceTcp' | 'preferUdp' | 'nextOnNodata';
+  const switchOn = (key: Switch) => () => {
+    reader.endOfLine();
     draft[key] = true;
   };
   return {
     force_tcp: switchOn('forceTcp'),
     prefer_udp: switchOn('preferUdp'),
     next_on_nodata: switchOn('nextOnNodata'),
-    failfast_all_unhealthy_upstreams: switchOn('failfast'),
+    failfast_all_unhealthy_upstreams: (property) => {
+      reader.arguments(property, 0, 0);
+      draft.failfast = true;
+    },
   };
 }
 
-/** Properties with one duration or number. */
+/** Properties with one duration or number; another word on the line is read as a property, as CoreDNS does. */
 function numbers(reader: DirectiveReader, draft: Draft): PropertyTable {
   return {
     expire: (property) => {
@@ -214,7 +200,7 @@ function numbers(reader: DirectiveReader, draft: Draft): PropertyTable {
       draft.maxAgeMs = duration(reader, property);
     },
     read_timeout: (property) => {
-      const word = reader.argument(property);
+      const word = reader.needOnLine(property.word);
       draft.readTimeoutMs = reader.durationMs(word);
       if (draft.readTimeoutMs > 0) return;
       throw reader.error(word, `read_timeout must be positive: ${goDuration(draft.readTimeoutMs)}`);
@@ -223,34 +209,32 @@ function numbers(reader: DirectiveReader, draft: Draft): PropertyTable {
       draft.maxIdleConns = count(reader, property);
     },
     max_concurrent: (property) => {
-      draft.maxConcurrent = count(reader, property);
-      draft.maxConcurrentText = reader.argument(property).text;
+      const word = reader.needOnLine(property.word);
+      draft.maxConcurrent = count(reader, property, word);
+      draft.maxConcurrentText = word.text;
     },
     max_fails: (property) => {
-      draft.maxFails = unsigned(reader, reader.argument(property));
+      draft.maxFails = unsigned(reader, reader.needOnLine(property.word));
     },
     max_connect_attempts: (property) => {
-      draft.maxConnectAttempts = unsigned(reader, reader.argument(property));
+      draft.maxConnectAttempts = unsigned(reader, reader.needOnLine(property.word));
     },
   };
 }
 
 /** `health_check DURATION [no_rec] [domain NAME]` */
 function parseHealthCheck(reader: DirectiveReader, property: Line, draft: Draft): void {
-  const [interval, ...options] = reader.arguments(property, 1);
-  draft.healthIntervalMs = reader.durationMs(interval!);
+  const interval = reader.needOnLine(property.word);
+  draft.healthIntervalMs = reader.durationMs(interval);
   if (draft.healthIntervalMs < 0) {
-    throw reader.error(interval!, `health_check can't be negative: ${Math.round(draft.healthIntervalMs * 1e6)}`);
+    throw reader.error(interval, `health_check can't be negative: ${Math.round(draft.healthIntervalMs * 1e6)}`);
   }
   draft.healthDomain = '.';
-  for (let i = 0; i < options.length; i++) {
-    const option = options[i]!;
+  for (let option = reader.nextOnLine(); option !== undefined; option = reader.nextOnLine()) {
     if (option.text === 'no_rec') {
       draft.healthRecursion = false;
     } else if (option.text === 'domain') {
-      const domain = options[++i];
-      if (domain === undefined) throw reader.argumentError(option);
-      draft.healthDomain = healthDomain(reader, domain);
+      draft.healthDomain = healthDomain(reader, reader.needOnLine(option));
     } else {
       throw reader.error(option, `health_check: unknown option ${option.text}`);
     }
@@ -267,14 +251,13 @@ function healthDomain(reader: DirectiveReader, word: Token): string {
 }
 
 function duration(reader: DirectiveReader, property: Line): number {
-  const word = reader.argument(property);
+  const word = reader.needOnLine(property.word);
   const ms = reader.durationMs(word);
   if (ms < 0) throw reader.error(word, `${property.word.text} can't be negative: ${goDuration(ms)}`);
   return ms;
 }
 
-function count(reader: DirectiveReader, property: Line): number {
-  const word = reader.argument(property);
+function count(reader: DirectiveReader, property: Line, word = reader.needOnLine(property.word)): number {
   const value = reader.integer(word);
   if (value < 0) throw reader.error(word, `${property.word.text} can't be negative: ${value}`);
   return value;

@@ -8,7 +8,6 @@ import { type HealthConfig, parseHealth } from './parse.ts';
 
 export const health: Directive<HealthConfig> = {
   name: 'health',
-  oncePerBlock: false,
   parse: parseHealth,
   control: createControl,
 };

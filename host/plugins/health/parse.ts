@@ -16,17 +16,24 @@ const DEFAULT_PORT = 8080;
 export function parseHealth(reader: DirectiveReader): HealthConfig {
   let listen: ListenEndpoint = { address: '', port: DEFAULT_PORT, fault: undefined };
   let lameduckMs = 0;
-  for (const line of reader.occurrences) {
+  let listenAt = reader.word;
+  reader.each((line) => {
     const [at] = reader.arguments(line, 0, 1);
     if (at !== undefined) {
       listen = reader.listenAddress(at);
-      if (listen.fault !== undefined) throw reader.error(at, listen.fault);
+      listenAt = at;
     }
-    reader.properties(line, {
+    reader.properties({
       lameduck: (property) => {
         lameduckMs = lameduck(reader, reader.argument(property));
       },
     });
+  });
+  if (listen.fault !== undefined) {
+    // CoreDNS makes a URL of the address before it listens
+    const port = /:([^:\d][^:]*)$/.exec(listenAt.text)?.[0];
+    const text = `parse "http://${listenAt.text}": invalid port ${JSON.stringify(port)} after host`;
+    reader.refuseLast(reader.error(listenAt, port === undefined ? listen.fault : text));
   }
   return { address: listen.address, port: listen.port, lameduckMs };
 }

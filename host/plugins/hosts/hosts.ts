@@ -7,7 +7,6 @@ import { type HostsConfig, parseHosts } from './parse.ts';
 
 export const hosts: Directive<HostsConfig, HostsControl> = {
   name: 'hosts',
-  oncePerBlock: true,
   parse: parseHosts,
   control: (config, _block, services) => createControl(config, services),
   compile,

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { getSystemErrorMessage } from 'node:util';
 import { DurationError, parseDurationMs } from '../../corefile/duration.ts';
-import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+import type { DirectiveReader, Token } from '../../corefile/reader.ts';
 
 export type HostsConfig = {
   /** As the metric label shows it. */
@@ -32,8 +32,23 @@ const RELOAD_DEFAULT_MS = 5000;
 type Draft = { -readonly [K in keyof HostsConfig]: HostsConfig[K] } & { inline: string[] };
 
 export function parseHosts(reader: DirectiveReader): HostsConfig {
-  const line = reader.once();
-  const [file, ...zones] = line.args;
+  let unsupportedAt: Token | undefined;
+  const draft = reader.once(({ args }) => {
+    const stanza = draftOf(reader, args);
+    for (const word of reader.wordsOfBlock()) {
+      if (word.text === 'fallthrough_unsupported') unsupportedAt = word;
+      takeProperty(reader, stanza, word);
+    }
+    return stanza;
+  });
+  if (unsupportedAt !== undefined && draft.fallthrough.length === 0) {
+    throw reader.error(unsupportedAt, 'fallthrough_unsupported requires fallthrough');
+  }
+  return draft;
+}
+
+function draftOf(reader: DirectiveReader, args: readonly Token[]): Draft {
+  const [file, ...zones] = args;
   const draft: Draft = {
     file: file === undefined ? FILE_DEFAULT : reader.path(file),
     warnings: [],
@@ -47,11 +62,6 @@ export function parseHosts(reader: DirectiveReader): HostsConfig {
   };
   // Only a file that is named is looked at now, as in CoreDNS.
   if (file !== undefined) draft.warnings = checkFile(reader, file, draft.file);
-  for (const property of line.properties) takeProperty(reader, draft, property);
-  if (draft.fallthroughUnsupported && draft.fallthrough.length === 0) {
-    const at = line.properties.find(({ word }) => word.text === 'fallthrough_unsupported')!.word;
-    throw reader.error(at, 'fallthrough_unsupported requires fallthrough');
-  }
   return draft;
 }
 
@@ -67,9 +77,13 @@ function checkFile(reader: DirectiveReader, at: Token, path: string): string[] {
   }
 }
 
-function takeProperty(reader: DirectiveReader, draft: Draft, property: Line): void {
-  const { word, args, open } = property;
-  if (open !== undefined) throw reader.unknownProperty(open);
+function takeProperty(reader: DirectiveReader, draft: Draft, word: Token): void {
+  // CoreDNS takes no argument here: further words are read like a line of their own.
+  if (word.text === 'no_reverse') {
+    draft.hasReverse = false;
+    return;
+  }
+  const args = reader.restOfLine();
   switch (word.text) {
     case 'fallthrough':
       draft.fallthrough = args.length === 0 ? ['.'] : reader.zones(args);
@@ -78,16 +92,11 @@ function takeProperty(reader: DirectiveReader, draft: Draft, property: Line): vo
       if (args.length > 0) throw reader.argumentError(args.at(-1)!);
       draft.fallthroughUnsupported = true;
       return;
-    case 'no_reverse':
-      draft.hasReverse = false;
-      // CoreDNS takes no argument here: further words are read like a line of their own.
-      if (args.length > 0) takeProperty(reader, draft, { word: args[0]!, args: args.slice(1), properties: [] });
-      return;
     case 'ttl':
-      draft.ttlSeconds = parseTtl(reader, property);
+      draft.ttlSeconds = parseTtl(reader, word, args);
       return;
     case 'reload':
-      draft.reloadMs = parseReload(reader, property);
+      draft.reloadMs = parseReload(reader, word, args);
       return;
     default:
       // Every other word is an address, until fallthrough has been seen.
@@ -97,7 +106,7 @@ function takeProperty(reader: DirectiveReader, draft: Draft, property: Line): vo
 }
 
 /** Words behind the number are ignored, as in CoreDNS. */
-function parseTtl(reader: DirectiveReader, { word, args }: Line): number {
+function parseTtl(reader: DirectiveReader, word: Token, args: readonly Token[]): number {
   const [seconds] = args;
   if (seconds === undefined) throw reader.error(word, 'ttl needs a time in second');
   const ttl = reader.maybeInteger(seconds);
@@ -106,7 +115,7 @@ function parseTtl(reader: DirectiveReader, { word, args }: Line): number {
   return ttl;
 }
 
-function parseReload(reader: DirectiveReader, { word, args }: Line): number {
+function parseReload(reader: DirectiveReader, word: Token, args: readonly Token[]): number {
   const [duration, extra] = args;
   if (duration === undefined || extra !== undefined) {
     throw reader.error(extra ?? word, 'reload needs a duration (zero seconds to disable)');

@@ -33,7 +33,6 @@ const CHAIN_MAX = 10;
 
 export const kubernetes: Directive<KubernetesConfig, KubernetesControl> = {
   name: 'kubernetes',
-  oncePerBlock: true,
   parse: parseKubernetes,
   control: createControl,
   compile,

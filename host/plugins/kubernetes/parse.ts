@@ -48,7 +48,10 @@ const STARTUP_TIMEOUT_DEFAULT_MS = 5000;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export function parseKubernetes(reader: DirectiveReader): KubernetesConfig {
-  const line = reader.once();
+  return reader.once((line) => parseStanza(reader, line));
+}
+
+function parseStanza(reader: DirectiveReader, line: Line): KubernetesConfig {
   const zones = reader.zones(line.args);
   const primaryZone = zones.find((zone) => !isReverseZone(zone));
   if (primaryZone === undefined) throw reader.error(line.word, 'non-reverse zone name must be used');
@@ -72,14 +75,14 @@ export function parseKubernetes(reader: DirectiveReader): KubernetesConfig {
     fallthrough: undefined,
     startupTimeoutMs: STARTUP_TIMEOUT_DEFAULT_MS,
   };
-  reader.properties(line, {
+  const places = reader.properties({
     ...accessProperties(reader, config),
     ...limitProperties(reader),
     ...watchProperties(reader, config),
     ...nameProperties(reader, config),
     ...answerProperties(reader, config),
   });
-  checkTogether(reader, line, config);
+  checkTogether(reader, places, config);
   // What lies below a zone of the set belongs to it, as in CoreDNS.
   const { multiclusterZones } = config;
   config.multiclusterZones = zones.filter((zone) => multiclusterZones.some((above) => isInZone(zone, above)));
@@ -104,10 +107,7 @@ function accessProperties(reader: DirectiveReader, config: Mutable<KubernetesCon
     startup_timeout: (property: Line) => {
       // CoreDNS takes the first word and ignores the rest.
       const token = reader.arguments(property, 1)[0]!;
-      const ms = startupTimeoutMs(reader, token);
-      // There the process panics as soon as it starts.
-      if (ms <= 0) throw reader.error(token, `startup_timeout must be positive: ${token.text}`);
-      config.startupTimeoutMs = ms;
+      config.startupTimeoutMs = startupTimeoutMs(reader, token);
     },
   };
 }
@@ -238,8 +238,8 @@ function answerProperties(reader: DirectiveReader, config: Mutable<KubernetesCon
 const POD_MODES: readonly PodMode[] = ['disabled', 'insecure', 'verified'];
 
 /** Options that exclude each other. */
-function checkTogether(reader: DirectiveReader, line: Line, config: KubernetesConfig): void {
-  const last = (word: string) => line.properties.findLast((property) => property.word.text === word)!.word;
+function checkTogether(reader: DirectiveReader, places: ReadonlyMap<string, Token>, config: KubernetesConfig): void {
+  const last = (word: string) => places.get(word)!;
   if (config.namespaces.length > 0 && config.namespaceLabels !== undefined) {
     throw reader.error(last('namespace_labels'), 'namespaces and namespace_labels cannot both be set');
   }
@@ -250,6 +250,10 @@ function checkTogether(reader: DirectiveReader, line: Line, config: KubernetesCo
   }
   if (config.isZonal && !config.hasEndpoints) {
     throw reader.error(last('zonal'), 'zonal requires the endpoint cache; remove noendpoints');
+  }
+  if (config.startupTimeoutMs <= 0) {
+    // There the process panics as soon as it starts.
+    reader.refuseLast(reader.error(last('startup_timeout'), 'startup_timeout must be positive'));
   }
 }
 

@@ -9,7 +9,6 @@ import { type LoadBalanceConfig, parseLoadBalance } from './parse.ts';
 
 export const loadbalance: Directive<LoadBalanceConfig, WeightsControl> = {
   name: 'loadbalance',
-  oncePerBlock: false,
   parse: parseLoadBalance,
   control: (config, _block, services) =>
     config.weights === undefined ? NO_WEIGHTS : createControl(config.weights, services),

@@ -1,7 +1,7 @@
 // `loadbalance [round_robin | weighted FILE { reload DUR }] { prefer CIDR... }`
 
 import { DurationError, parseDurationMs } from '../../corefile/duration.ts';
-import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+import type { DirectiveReader, Token } from '../../corefile/reader.ts';
 import { parseAddressBlock } from '../../dns/address.ts';
 import type { Subnet } from '../../plugin/contract.ts';
 
@@ -24,11 +24,13 @@ const RELOAD_DEFAULT_MS = 30_000;
 /** The directive may be repeated: the last policy counts, subnets add up until a `weighted`. */
 export function parseLoadBalance(reader: DirectiveReader): LoadBalanceConfig {
   let config: LoadBalanceConfig = { policy: 'round_robin', weights: undefined, prefer: [] };
-  for (const line of reader.occurrences) {
-    const [policy, ...more] = line.args;
+  reader.each(({ args }) => {
+    const [policy, ...more] = args;
     if (policy?.text === 'weighted') {
-      config = { policy: 'weighted', weights: parseWeighted(reader, line, policy, more), prefer: [] };
-      continue;
+      config = { policy: 'weighted', weights: parseWeighted(reader, policy, more), prefer: [] };
+      // CoreDNS reads another block behind the first, on the line of its closing brace
+      if (parsePrefer(reader).length > 0) throw reader.error(policy, `'prefer' with 'weighted' is not supported yet`);
+      return;
     }
     if (policy !== undefined && policy.text !== 'round_robin') {
       throw reader.error(policy, `unknown policy: ${policy.text}`);
@@ -36,17 +38,17 @@ export function parseLoadBalance(reader: DirectiveReader): LoadBalanceConfig {
     if (policy !== undefined && more[0] !== undefined) {
       throw reader.error(more[0], `unknown property for ${policy.text}: '${more[0].text}'`);
     }
-    config = { ...config, policy: 'round_robin', prefer: [...config.prefer, ...parsePrefer(reader, line)] };
-  }
+    config = { ...config, policy: 'round_robin', prefer: [...config.prefer, ...parsePrefer(reader)] };
+  });
   return config;
 }
 
-function parseWeighted(reader: DirectiveReader, line: Line, policy: Token, more: readonly Token[]): WeightsConfig {
+function parseWeighted(reader: DirectiveReader, policy: Token, more: readonly Token[]): WeightsConfig {
   const [file, extra] = more;
   if (file === undefined) throw reader.error(policy, 'missing weight file argument');
   if (extra !== undefined) throw reader.error(extra, 'unexpected argument(s)');
   let reloadMs = RELOAD_DEFAULT_MS;
-  reader.properties(line, {
+  reader.properties({
     reload: (property) => {
       const [duration, second] = property.args;
       if (duration === undefined) throw reader.error(property.word, 'reload duration value is missing');
@@ -69,9 +71,9 @@ function parseReload(reader: DirectiveReader, duration: Token): number {
   }
 }
 
-function parsePrefer(reader: DirectiveReader, line: Line): Subnet[] {
+function parsePrefer(reader: DirectiveReader): Subnet[] {
   const subnets: Subnet[] = [];
-  reader.properties(line, {
+  reader.properties({
     prefer: (property) => {
       for (const token of property.args) {
         const block = parseAddressBlock(token.text);

@@ -7,7 +7,6 @@ import { type LogClass, type LogConfig, parseLog } from './parse.ts';
 
 export const log: Directive<LogConfig> = {
   name: 'log',
-  oncePerBlock: false,
   parse: parseLog,
   compile: (config: LogConfig, program: BlockProgram) => {
     program.log(config.rules.map(({ scope, classes }) => ({ scope, classes })));

@@ -21,16 +21,17 @@ export type LogRuleConfig = {
 const ALL_CLASSES: readonly LogClass[] = ['success', 'denial', 'error'];
 
 export function parseLog(reader: DirectiveReader): LogConfig {
-  return { rules: reader.occurrences.flatMap((line) => rulesOf(reader, line)) };
+  return { rules: reader.each((line) => rulesOf(reader, line)).flat() };
 }
 
 function rulesOf(reader: DirectiveReader, line: Line): LogRuleConfig[] {
-  const last = line.args.at(-1);
+  const { args } = line;
+  const last = args.at(-1);
   // A single argument is always a name, whatever it looks like.
-  const hasFormat = line.args.length > 1 && last!.text.includes('{');
-  const names = hasFormat ? line.args.slice(0, -1) : line.args;
+  const hasFormat = args.length > 1 && last!.text.includes('{');
+  const names = hasFormat ? args.slice(0, -1) : args;
   const format = hasFormat ? expanded(last!.text) : COMMON_FORMAT;
-  const classes = classesOf(reader, line);
+  const classes = classesOf(reader);
   const scopes = names.length === 0 ? ['.'] : names.flatMap((name) => scopeOf(name) ?? []);
   return scopes.map((scope) => ({ scope, format, classes }));
 }
@@ -49,9 +50,9 @@ function scopeOf(token: Token): string | undefined {
   }
 }
 
-function classesOf(reader: DirectiveReader, line: Line): readonly LogClass[] {
+function classesOf(reader: DirectiveReader): readonly LogClass[] {
   const classes = new Set<LogClass>();
-  reader.properties(line, {
+  reader.properties({
     class: (property) => {
       for (const word of reader.arguments(property, 1)) {
         for (const each of classOf(reader, word)) classes.add(each);

@@ -32,7 +32,6 @@ const SEEN_MAX = 2;
 
 export const loop: Directive<LoopConfig, LoopControl> = {
   name: 'loop',
-  oncePerBlock: true,
   parse: parseLoop,
   control: (_config, block, services) => new LoopControl(block, services),
   compile: (_config, program, control) => {

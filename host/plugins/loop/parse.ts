@@ -6,8 +6,6 @@ import type { DirectiveReader } from '../../corefile/reader.ts';
 export type LoopConfig = Readonly<Record<string, never>>;
 
 export function parseLoop(reader: DirectiveReader): LoopConfig {
-  const line = reader.once();
-  reader.arguments(line, 0, 0);
-  reader.noBlock(line);
+  reader.once(() => reader.endOfLine());
   return {};
 }

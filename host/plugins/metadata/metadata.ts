@@ -7,7 +7,6 @@ import { type MetadataConfig, parseMetadata } from './parse.ts';
 
 export const metadata: Directive<MetadataConfig> = {
   name: 'metadata',
-  oncePerBlock: false,
   parse: parseMetadata,
   compile: (_config: MetadataConfig, program: BlockProgram) => program.keepMetadata(),
   create: ({ zones }: MetadataConfig): Plugin => ({

@@ -8,9 +8,10 @@ export type MetadataConfig = {
 };
 
 export function parseMetadata(reader: DirectiveReader): MetadataConfig {
-  const line = reader.occurrences[0]!;
-  if (line.properties[0] !== undefined) throw reader.argumentError(line.properties[0].word);
-  const second = reader.occurrences[1];
-  if (second !== undefined) throw reader.argumentError(second.word);
-  return { zones: reader.zones(line.args) };
+  return reader.first(({ args }) => {
+    const zones = reader.zones(args);
+    for (const word of reader.wordsOfBlock()) throw reader.argumentError(word);
+    reader.endOfAll();
+    return { zones };
+  });
 }

@@ -5,7 +5,6 @@ import { type MultisocketConfig, parseMultisocket } from './parse.ts';
 
 export const multisocket: Directive<MultisocketConfig> = {
   name: 'multisocket',
-  oncePerBlock: false,
   parse: parseMultisocket,
   settings: ({ sockets }) => ({ sockets }),
 };

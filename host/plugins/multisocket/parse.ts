@@ -10,11 +10,8 @@ export type MultisocketConfig = {
 const SOCKETS_MAX = 1024;
 
 export function parseMultisocket(reader: DirectiveReader): MultisocketConfig {
-  const line = reader.occurrences[0]!;
-  const [number] = reader.arguments(line, 0, 1);
-  reader.noBlock(line);
-  const second = reader.occurrences[1];
-  if (second !== undefined) throw reader.argumentError(second.word);
+  const [number] = reader.first((line) => reader.arguments(line, 0, 1));
+  reader.endOfAll();
   if (number === undefined) return { sockets: 'auto' };
   const sockets = reader.maybeInteger(number);
   if (sockets === undefined || !Number.isSafeInteger(sockets)) {

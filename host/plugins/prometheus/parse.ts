@@ -11,7 +11,10 @@ export type PrometheusConfig = ListenEndpoint & {
 const DEFAULT_ENDPOINT: ListenEndpoint = { address: 'localhost', port: 9153, fault: undefined };
 
 export function parsePrometheus(reader: DirectiveReader): PrometheusConfig {
-  const line = reader.once();
+  return reader.once((line) => parseStanza(reader, line));
+}
+
+function parseStanza(reader: DirectiveReader, line: Line): PrometheusConfig {
   const [at] = reader.arguments(line, 0, 1);
   const listen = at === undefined ? DEFAULT_ENDPOINT : reader.listenAddress(at);
   let hasRuntimeMetrics = false;
@@ -19,7 +22,6 @@ export function parsePrometheus(reader: DirectiveReader): PrometheusConfig {
   const table = {
     runtime_metrics: (property: Line) => {
       reader.arguments(property, 0, 0);
-      reader.noBlock(property);
       hasRuntimeMetrics = true;
     },
     tls: (property: Line) => {
@@ -27,6 +29,6 @@ export function parsePrometheus(reader: DirectiveReader): PrometheusConfig {
       webConfigFile = reader.argument(property).text;
     },
   };
-  reader.properties(line, table, (word) => `unknown option: ${word}`);
+  reader.properties(table, (word, known) => reader.unknownWord(word, `unknown option: ${word.text}`, known));
   return { ...listen, hasRuntimeMetrics, webConfigFile };
 }

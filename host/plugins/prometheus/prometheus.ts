@@ -19,7 +19,6 @@ import { type PrometheusConfig, parsePrometheus } from './parse.ts';
 
 export const prometheus: Directive<PrometheusConfig> = {
   name: 'prometheus',
-  oncePerBlock: true,
   parse: parsePrometheus,
   control: createControl,
   compile: (_config: PrometheusConfig, program: BlockProgram) => program.count(writerLabel(program.block)),

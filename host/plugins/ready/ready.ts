@@ -6,7 +6,6 @@ import { parseReady, type ReadyConfig } from './parse.ts';
 
 export const ready: Directive<ReadyConfig> = {
   name: 'ready',
-  oncePerBlock: true,
   parse: parseReady,
   control: createControl,
 };

@@ -16,7 +16,7 @@ const JITTER_MS_MIN = 1_000;
 
 /** Of several occurrences the first one counts, and a block is not looked at, as in CoreDNS. */
 export function parseReload(reader: DirectiveReader): ReloadConfig {
-  const [interval, jitter] = reader.arguments(reader.occurrences[0]!, 0, 2);
+  const [interval, jitter] = reader.first((line) => reader.arguments(line, 0, 2));
   const intervalMs = interval === undefined ? DEFAULT_INTERVAL_MS : parseInterval(reader, interval);
   const jitterMs = jitter === undefined ? DEFAULT_JITTER_MS : parseJitter(reader, jitter);
   return { intervalMs, jitterMs: Math.min(jitterMs, intervalMs / 2) };

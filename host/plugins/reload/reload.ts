@@ -7,7 +7,6 @@ import { Poller, PollerSeat } from './poller.ts';
 
 export const reload: Directive<ReloadConfig> = {
   name: 'reload',
-  oncePerBlock: false,
   parse: parseReload,
   control: (config, _block, services) => createControl(config, services),
 };

@@ -7,15 +7,13 @@ import { classOf, typeOf } from './parse-numbers.ts';
 import type { NumberRule, RewriteConfig, Rule, RuleWords } from './rules.ts';
 
 export function parseRewrite(reader: DirectiveReader): RewriteConfig {
-  return { rules: reader.occurrences.map((line) => parseRule(reader, line)) };
+  return { rules: reader.each((line) => parseRule(reader, line)) };
 }
 
 function parseRule(reader: DirectiveReader, line: Line): Rule {
-  // CoreDNS reads the block only if its line has no rule yet
-  if (line.args.length >= 2 && line.properties.length > 0) {
-    throw reader.error(line.properties[0]!.word, 'no rule type specified for rewrite');
-  }
-  const words = [...line.args, ...line.properties.flatMap(wordsOf)];
+  const { args } = line;
+  // CoreDNS reads the block only if its line has no rule yet: otherwise it is taken for the next one
+  const words = args.length < 2 ? [...args, ...reader.wordsOfBlock()] : args;
   const first = words[0];
   if (first === undefined) throw reader.error(line.word, 'no rule type specified for rewrite');
   const mode = first.text.toLowerCase();
@@ -24,10 +22,6 @@ function parseRule(reader: DirectiveReader, line: Line): Rule {
   if (field === undefined) throw reader.error(first, `${mode} rule must begin with a rule type`);
   const text = { reader, field, words: words.slice(hasMode ? 2 : 1) };
   return { ...parseField(text, first), isLast: mode !== 'continue' };
-}
-
-function wordsOf(line: Line): Token[] {
-  return [line.word, ...line.args, ...line.properties.flatMap(wordsOf)];
 }
 
 function parseField(text: RuleText, first: Token): RuleWords {

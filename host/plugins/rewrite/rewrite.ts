@@ -8,7 +8,6 @@ import { type RewriteConfig, VARIABLES } from './rules.ts';
 
 export const rewrite: Directive<RewriteConfig> = {
   name: 'rewrite',
-  oncePerBlock: false,
   parse: parseRewrite,
   control: createControl,
   compile,

@@ -9,7 +9,6 @@ import { parseRoot, type RootConfig } from './parse.ts';
 
 export const root: Directive<RootConfig> = {
   name: 'root',
-  oncePerBlock: false,
   parse: parseRoot,
   settings: ({ path }, log) => {
     checkPath(path, log);

@@ -1,7 +1,7 @@
 // template CLASS TYPE [ZONES...] { match; answer; additional; authority; rcode; ederror; fallthrough; upstream }
 
 import { RCODE_NOERROR } from '../../../engine-as/shared/codes.ts';
-import type { DirectiveReader, Line, Token } from '../../corefile/reader.ts';
+import type { DirectiveReader, Line, PropertyTable, Token } from '../../corefile/reader.ts';
 import { classNumber, isTypeMnemonic, rcodeNumber, typeNumber } from '../../dns/types.ts';
 import { compileExpression, EXPRESSION_BYTES_MAX } from '../../plugin/expression.ts';
 import { FUNCTIONS } from './language/functions.ts';
@@ -36,7 +36,7 @@ const ODD_TYPES: Readonly<Record<string, number>> = { None: 0, Reserved: 65535 }
 const FUNCTION_NAMES: ReadonlySet<string> = new Set(FUNCTIONS.keys());
 
 export function parseTemplates(reader: DirectiveReader): TemplateConfig {
-  return { rules: reader.occurrences.map((line) => parseRule(reader, line)) };
+  return { rules: reader.each(({ word }) => parseRule(reader, word)) };
 }
 
 /** From the Corefile's text. Throws TemplateSyntaxError. */
@@ -44,8 +44,14 @@ export function compileTemplate(section: Section, text: string): Template {
   return parseTemplate(section, Buffer.from(text, 'utf8').toString('latin1'), FUNCTION_NAMES);
 }
 
-function parseRule(reader: DirectiveReader, line: Line): TemplateRule {
-  const [classToken, typeToken, ...zones] = reader.arguments(line, 2);
+function parseRule(reader: DirectiveReader, word: Token): TemplateRule {
+  const classToken = reader.needOnLine(word);
+  const questionedClass = questionClass(reader, classToken);
+  const rule = {
+    class: questionedClass,
+    type: questionType(reader, reader.needOnLine(classToken)),
+    zones: reader.zones(reader.restOfLine()),
+  };
   const patterns: string[] = [];
   const texts = { answer: [] as string[], additional: [] as string[], authority: [] as string[] };
   let rcode: number = RCODE_NOERROR;
@@ -54,12 +60,7 @@ function parseRule(reader: DirectiveReader, line: Line): TemplateRule {
   const section = (name: Section) => (property: Line) => {
     texts[name].push(...reader.arguments(property, 1).map((token) => templateText(reader, name, token)));
   };
-  const rule = {
-    class: questionClass(reader, classToken!),
-    type: questionType(reader, typeToken!),
-    zones: reader.zones(zones),
-  };
-  reader.properties(line, {
+  const table: PropertyTable = {
     match: (property) => {
       patterns.push(...reader.arguments(property, 1).map((token) => expression(reader, token)));
     },
@@ -67,7 +68,8 @@ function parseRule(reader: DirectiveReader, line: Line): TemplateRule {
     additional: section('additional'),
     authority: section('authority'),
     rcode: (property) => {
-      rcode = replyCode(reader, reader.argument(property));
+      // Another word on the line is read as a property, as CoreDNS does
+      rcode = replyCode(reader, reader.needOnLine(property.word));
     },
     ederror: (property) => {
       error = extendedError(reader, property);
@@ -75,9 +77,12 @@ function parseRule(reader: DirectiveReader, line: Line): TemplateRule {
     fallthrough: (property) => {
       fallthrough = property.args.length === 0 ? ['.'] : reader.zones(property.args);
     },
-    // CoreDNS takes it and does nothing with it
-    upstream: () => {},
-  });
+    // CoreDNS takes its words and does nothing with them
+    upstream: () => {
+      reader.restOfLine();
+    },
+  };
+  reader.properties(table, (unknown, known) => reader.argumentError(unknown, known));
   return { ...rule, patterns: patterns.length === 0 ? ['.*'] : patterns, texts, rcode, error, fallthrough };
 }
 

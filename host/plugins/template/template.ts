@@ -35,7 +35,6 @@ const EDE_PAYLOAD_BYTES = 4096;
 
 export const template: Directive<TemplateConfig, Control> = {
   name: 'template',
-  oncePerBlock: false,
   parse: parseTemplates,
   control: (config, block, services) => ({
     shared: claimSlots(config, block, services),

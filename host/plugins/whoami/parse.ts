@@ -6,8 +6,6 @@ export type WhoamiConfig = Record<string, never>;
 
 export function parseWhoami(reader: DirectiveReader): WhoamiConfig {
   // CoreDNS looks at the first occurrence only
-  const line = reader.occurrences[0]!;
-  reader.arguments(line, 0, 0);
-  reader.noBlock(line);
+  reader.first(() => reader.endOfLine());
   return {};
 }

@@ -16,7 +16,6 @@ import { parseWhoami, type WhoamiConfig } from './parse.ts';
 
 export const whoami: Directive<WhoamiConfig> = {
   name: 'whoami',
-  oncePerBlock: false,
   parse: parseWhoami,
   compile: (_config, program) => program.whoami(),
   create: () => PLUGIN,

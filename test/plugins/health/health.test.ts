@@ -9,10 +9,10 @@ import { type HealthConfig, parseHealth } from '../../../host/plugins/health/par
 import { freePort } from '../../e2e/support/ports.ts';
 import { seriesOf } from '../../metrics/page.ts';
 import { ask } from '../support/http.ts';
-import { readerOf, refusal } from '../support/reader.ts';
+import { parsed, refusal } from '../support/reader.ts';
 import { type TestServices, testBlock, testServices } from '../support/services.ts';
 
-const parse = (inside: string) => parseHealth(readerOf('health', inside));
+const parse = (inside: string) => parsed(parseHealth, 'health', inside);
 
 test('parse: defaults, address and lameduck', () => {
   assert.deepEqual(parse('health'), { address: '', port: 8080, lameduckMs: 0 });
@@ -28,7 +28,8 @@ test('parse: refusals', () => {
     ['health {\nlameduck 5\n}', `unable to parse lameduck duration value: '5' : time: missing unit in duration "5"`],
     ['health {\nlameduck\n}', "Wrong argument count or unexpected line ending after 'lameduck'"],
     ['health {\nnosuch\n}', "unknown property 'nosuch'"],
-    ['health :x', 'lookup tcp/x: unknown port'],
+    ['health :x', 'parse "http://:x": invalid port ":x" after host'],
+    ['health :x {\nnosuch\n}', "unknown property 'nosuch'"],
     ['health :1\nhealth :99999', 'address 99999: invalid port'],
     ['health {\nlameduk 5s\n}', `unknown property 'lameduk', did you mean "lameduck"?`],
   ];

@@ -86,7 +86,9 @@ test('parse: errors name file, line and word', () => {
     [inBlock('fallthrough', '10.0.0.1 a.org'), 4, '10.0.0.1', "unknown property '10.0.0.1'"],
     [` hosts ${FILE}/x`, 2, `${FILE}/x`, `unable to access hosts file '${FILE}/x': stat ${FILE}/x: not a directory`],
     [inBlock('fallthrough', 'no_revers'), 4, 'no_revers', `unknown property 'no_revers', did you mean "no_reverse"?`],
-    [inBlock('10.0.0.1 a.org {', '}'), 3, '{', "unknown property '{'"],
+    [inBlock('fallthrough', '{', '}'), 4, '{', "unknown property '{'"],
+    // The brace is a line of the hosts file to CoreDNS, and the first closing brace ends the block
+    [inBlock('10.0.0.1 a.org {', '}'), 5, '}', 'this plugin can only be used once per Server Block'],
     [' hosts\n hosts', 3, 'hosts', 'this plugin can only be used once per Server Block'],
   ];
   for (const [body, line, word, text] of wrong) {

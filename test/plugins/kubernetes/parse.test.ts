@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type KubernetesConfig, parseKubernetes } from '../../../host/plugins/kubernetes/parse.ts';
-import { readerOf, refusal } from '../support/reader.ts';
+import { parsed, refusal } from '../support/reader.ts';
 
 function parse(inside: string): KubernetesConfig {
-  return parseKubernetes(readerOf('kubernetes', inside));
+  return parsed(parseKubernetes, 'kubernetes', inside);
 }
 
 const A = { key: 'a', text: 'a' };
@@ -106,8 +106,13 @@ test('what is refused, with place and words', () => {
     [inside('endpoint'), at(3, argument('endpoint'))],
     [inside('startup_timeout'), at(3, argument('startup_timeout'))],
     [inside('startup_timeout x'), at(3, 'failed to parse startup_timeout: x, time: invalid duration "x"')],
-    [inside('startup_timeout 0s'), at(3, 'startup_timeout must be positive: 0s')],
-    [inside('startup_timeout -1s'), at(3, 'startup_timeout must be positive: -1s')],
+    [inside('startup_timeout 0s'), at(3, 'startup_timeout must be positive')],
+    [inside('startup_timeout -1s'), at(3, 'startup_timeout must be positive')],
+    [inside('startup_timeout 0s\nttl x'), at(4, 'strconv.Atoi: parsing "x": invalid syntax')],
+    [
+      'kubernetes cluster.local {\nstartup_timeout 0\n}\nkubernetes',
+      at(5, 'this plugin can only be used once per Server Block'),
+    ],
     [inside('namespaces'), at(3, argument('namespaces'))],
     [inside('labels'), at(3, argument('labels'))],
     [inside('namespace_labels'), at(3, argument('namespace_labels'))],

@@ -56,7 +56,7 @@ test('relative paths of the block begin there', () => {
   const path = (where: string, text: string) => {
     const block = { zones: ['.'], root: where };
     const token = { text, raw: text, file: 'Corefile', line: 1, isImported: false };
-    return new DirectiveReader('hosts', block, [[token]]).path(token);
+    return new DirectiveReader('hosts', block, [token]).path(token);
   };
   assert.equal(path('/etc/coredns', 'a/hosts'), '/etc/coredns/a/hosts');
   assert.equal(path('/etc/coredns', '/etc/hosts'), '/etc/hosts');

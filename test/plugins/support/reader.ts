@@ -12,6 +12,14 @@ export function readerOf(name: string, inside: string): DirectiveReader {
   return loaded.blocks[0]!.directives.find((directive) => directive.name === name)!.reader;
 }
 
+/** What `parse` makes of the directive; throws too what is refused when nothing else is wrong. */
+export function parsed<T>(parse: (reader: DirectiveReader) => T, name: string, inside: string): T {
+  const reader = readerOf(name, inside);
+  const config = parse(reader);
+  if (reader.lastRefusal !== undefined) throw reader.lastRefusal;
+  return config;
+}
+
 /** The message of the CorefileError that `parse` throws. */
 export function refusal(parse: () => unknown): string {
   try {
