@@ -31,7 +31,7 @@ import { random } from '../answer/rotate';
 import { longestZone } from '../program/zones';
 import { area, nameHash, qclass, qtype } from '../wire/query';
 import { blocksFor, fillChain, giveChain, takeBlock } from './blocks';
-import { countCache, keyBits, leftOf, nowMs } from './lookup';
+import { countCache, keyBits, leftOf, nowMs, serverOrdinal } from './lookup';
 import {
   BLOCK_NEXT,
   BLOCK_SEQ,
@@ -57,6 +57,7 @@ import {
   blockAt,
   keptTag,
   keyOf,
+  offerBit,
   setOf,
 } from './table';
 
@@ -74,11 +75,12 @@ const NEIGHBOURS: u32 = 4;
 /** The last reply given to cacheStoreAs() was stored. */
 export let wasStored: bool = false;
 
-/** Notes that the step's cache was offered a reply that can be stored: from then on its gauges are shown. */
+/** Notes that a reply for this server label could be stored in the step's cache: from then on its gauges are shown. */
 @inline
 export function offerTo(step: u32): void {
   const word = load<u32>(step + CACHE_STEP_ADDRESS) + TABLE_OFFERED; // Bounds: a step of the program, a cache's header
-  if (!load<u32>(word)) store<u32>(word, 1);
+  const bit = offerBit(serverOrdinal());
+  if (!(load<u32>(word) & bit)) atomic.or<u32>(word, bit);
 }
 
 let isEvicting: bool = false;

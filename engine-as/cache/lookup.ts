@@ -84,11 +84,16 @@ export function keyBits(): u32 {
   return (isDo ? KEY_DO : 0) | (queryFlags & FLAG_CD ? KEY_CD : 0);
 }
 
+/** Of the server label of the zone entry that routed the query. */
+@inline
+export function serverOrdinal(): u32 {
+  return zoneAt ? load<u32>(zoneAt + ZONE_SERVER) : 0; // Bounds: a zone entry
+}
+
 /** Adds 1 to a CACHE_ counter of the step, for the server label of the zone entry that routed the query. */
 export function countCache(step: u32, counter: u32): void {
-  const slots = load<u32>(step + CACHE_STEP_SLOTS); // Bounds: a step of the program, a zone entry
-  const server: u32 = zoneAt ? load<u32>(zoneAt + ZONE_SERVER) : 0;
-  if (slots) bump(load<u32>(slots + server * 4) + counter); // Bounds: one slot for each server label
+  const slots = load<u32>(step + CACHE_STEP_SLOTS); // Bounds: a step of the program
+  if (slots) bump(load<u32>(slots + serverOrdinal() * 4) + counter); // Bounds: one slot for each server label
 }
 
 /** Looks the query up and counts it; see cacheFind(). */

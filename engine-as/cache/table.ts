@@ -31,7 +31,7 @@ export const TABLE_WAYS: u32 = 8; // u32: slots of a set in use
 export const TABLE_SET_BYTES: u32 = 12; // u32: stride of a set
 export const TABLE_BLOCKS: u32 = 16; // u32: address that block 0 would have
 export const TABLE_BLOCK_COUNT: u32 = 20; // u32
-export const TABLE_OFFERED: u32 = 24; // u32, of the success table: 1 from when some shard was offered a reply to store
+export const TABLE_OFFERED: u32 = 24; // u32, atomic, of the success table: a bit for each server label that had a reply to store
 export const TABLE_FREE: u32 = 64; // u64, atomic: u32 first free block, u32 count of changes
 export const TABLE_FRESH: u32 = 128; // u32, atomic: number of blocks ever used
 export const TABLE_BYTES: u32 = 192;
@@ -147,9 +147,15 @@ export function cacheEntries(cache: u32, kind: u32): u32 {
   return entries;
 }
 
-/** True once the cache was offered a reply that can be stored, even if its name is disabled. */
-export function cacheIsOffered(cache: u32): bool {
-  return load<u32>(cache + TABLE_OFFERED) != 0; // Bounds: a cache's header
+/** True once the cache was offered a reply for this server label that can be stored, even if its name is disabled. */
+export function cacheIsOffered(cache: u32, server: u32): bool {
+  return (atomic.load<u32>(cache + TABLE_OFFERED) & offerBit(server)) != 0; // Bounds: a cache's header
+}
+
+/** Of TABLE_OFFERED. A block with more server labels shows those beyond the last bit together. */
+@inline
+export function offerBit(server: u32): u32 {
+  return 1 << (server < 31 ? server : 31);
 }
 
 /** Set (low half) and tag (high half, always odd) of the key. */

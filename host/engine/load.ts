@@ -94,7 +94,7 @@ export interface Engine {
   ownerRemove(store: number, key: number, keyBytes: number): boolean;
   cacheCreate(success: number, denial: number): number;
   cacheRelease(cache: number): void;
-  cacheIsOffered(cache: number): number;
+  cacheIsOffered(cache: number, server: number): number;
   cacheEntries(cache: number, kind: number): number;
 }
 

@@ -160,8 +160,11 @@ export interface CacheCapacity {
 export interface CacheHandle {
   /** Byte offset of the cache's header in shared memory. */
   readonly address: number;
-  /** Entries now held: [success, denial]; undefined before the first reply that could be stored. */
-  entries(): readonly [number, number] | undefined;
+  /**
+   * Entries now held: [success, denial]; undefined before the first reply that could be stored for the server label of
+   * this ordinal (in the order of the block's keys).
+   */
+  entries(server: number): readonly [number, number] | undefined;
   release(): void;
 }
 

@@ -63,8 +63,8 @@ export function createCache({ engine }: Pick<DataPlane, 'engine'>, capacity: Cac
   let isReleased = false;
   return {
     address,
-    entries: () => {
-      if (!engine.cacheIsOffered(address)) return undefined;
+    entries: (server) => {
+      if (!engine.cacheIsOffered(address, server)) return undefined;
       return [engine.cacheEntries(address, 0), engine.cacheEntries(address, 1)];
     },
     release: () => {

@@ -41,7 +41,9 @@ function createControl(config: CacheConfig, block: ServerBlock, services: Contro
   const handle = services.createCache({ success: config.success.entries, denial: config.denial.entries });
   const zones = config.zones.join(',');
   const servers = [...new Set(block.keys.map((key) => key.server))];
-  const removals = servers.map((server) => showEntries({ server, zones, view: '' }, handle, services));
+  const removals = servers.map((server, ordinal) =>
+    showEntries({ server, zones, view: '' }, () => handle.entries(ordinal), services),
+  );
   return {
     address: handle.address,
     slots: servers.map((server) => services.metrics.cacheSlots({ server, zones, view: '' })),
@@ -61,15 +63,19 @@ interface Shown {
 const KINDS = ['success', 'denial'] as const;
 
 /**
- * Both series appear together, with the first reply that could be stored. A reload begins with an empty cache, but until
+ * Both series of a server label appear together, with its first reply that could be stored. A reload begins with an empty cache, but until
  * then the series stay as they are.
  */
-function showEntries(labels: CacheLabels, handle: CacheHandle, services: ControlServices): () => Promise<void> {
+function showEntries(
+  labels: CacheLabels,
+  entries: () => ReturnType<CacheHandle['entries']>,
+  services: ControlServices,
+): () => Promise<void> {
   const make = (): Shown => ({ counts: undefined, async stop() {} });
   const shown = services.shared(JSON.stringify([ENTRIES, labels]), make);
   const removals = KINDS.map((type, kind) =>
     services.metrics.gauge(ENTRIES, ENTRIES_HELP, { ...labels, type }, () => {
-      shown.value.counts = handle.entries() ?? shown.value.counts;
+      shown.value.counts = entries() ?? shown.value.counts;
       return shown.value.counts?.[kind];
     }),
   );

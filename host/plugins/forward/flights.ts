@@ -16,6 +16,8 @@ export class FlightTable {
   /** When the running attempt began, and when its message was sent, in the clock's milliseconds. */
   begunMs: Float64Array;
   sentMs: Float64Array;
+  /** When CoreDNS would have opened the connection that the running attempt goes over. */
+  openedMs: Float64Array;
   /** Upstream of the running attempt. */
   upstream: Uint8Array;
   /** FLIGHT_ bits of relay.ts */
@@ -55,6 +57,7 @@ export class FlightTable {
     this.#upstreams = Math.max(upstreams, 1);
     this.begunMs = new Float64Array(FLIGHTS_FIRST);
     this.sentMs = new Float64Array(FLIGHTS_FIRST);
+    this.openedMs = new Float64Array(FLIGHTS_FIRST);
     this.upstream = new Uint8Array(FLIGHTS_FIRST);
     this.flags = new Uint8Array(FLIGHTS_FIRST);
     this.id = new Uint16Array(FLIGHTS_FIRST);
@@ -153,6 +156,7 @@ export class FlightTable {
     const room = Math.min(held * 2, FLIGHTS_MAX + 1);
     this.begunMs = grown(this.begunMs, new Float64Array(room));
     this.sentMs = grown(this.sentMs, new Float64Array(room));
+    this.openedMs = grown(this.openedMs, new Float64Array(room));
     this.upstream = grown(this.upstream, new Uint8Array(room));
     this.flags = grown(this.flags, new Uint8Array(room));
     this.id = grown(this.id, new Uint16Array(room));

@@ -18,6 +18,7 @@
 import type { UpstreamListener } from '../../plugin/contract.ts';
 import { type PoolTarget, PROTOCOL_UDP, type RelayCore } from './connection.ts';
 import type { Dialling } from './dialling.ts';
+import { IdleConnections } from './idle-connections.ts';
 import type { UdpSender } from './message-sender.ts';
 import { SendWindow } from './send-window.ts';
 import { dialledPath } from './targets.ts';
@@ -51,6 +52,8 @@ export class UdpPool {
   #burstMs = -1;
   #delivering: UdpSocket | undefined;
   readonly #window: SendWindow;
+  /** Of CoreDNS's pool: what is counted. */
+  readonly #counted: IdleConnections;
   /** Flights in line, the first and the last. */
   #first = 0;
   #last = 0;
@@ -58,6 +61,7 @@ export class UdpPool {
   constructor(core: RelayCore, target: PoolTarget, dialling: Dialling) {
     this.#core = core;
     this.#window = new SendWindow(core.readTimeoutMs);
+    this.#counted = new IdleConnections(core);
     this.#target = target;
     this.#dialling = dialling;
   }
@@ -91,6 +95,7 @@ export class UdpPool {
   }
 
   #leave(flight: number, nowMs: number): string | undefined {
+    this.#count(flight, nowMs);
     let socket = this.#current;
     if (socket === undefined || this.#burstLeft === 0 || nowMs - this.#burstMs >= 1 || !socket.isUsable(nowMs)) {
       try {
@@ -101,8 +106,6 @@ export class UdpPool {
       this.#current = socket;
       this.#burstLeft = BURST;
       this.#burstMs = nowMs;
-    } else {
-      this.#core.countConnection(this.#target.index, PROTOCOL_UDP, true);
     }
     this.#burstLeft--;
     return socket.send(flight, nowMs);
@@ -122,13 +125,15 @@ export class UdpPool {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
-  /** The socket hands over a reply. */
-  delivers(socket: UdpSocket): void {
+  /** The socket hands over the flight's reply. */
+  delivers(socket: UdpSocket, flight: number, nowMs: number): void {
     this.#delivering = socket;
+    this.#counted.giveBack(this.#core.flights.openedMs[flight]!, nowMs);
   }
 
   /** What the last reply's socket has brought is damaged: no other query goes over it, unless some wait there. */
   discard(): void {
+    this.#counted.closeLast();
     if (this.#delivering?.inFlight === 0) this.#delivering.retire();
   }
 
@@ -153,16 +158,12 @@ export class UdpPool {
     const wanted = maxIdleConns > 0 ? Math.min(maxIdleConns, SOCKETS_WANTED) : SOCKETS_WANTED;
     const active = this.#active;
     const idle = this.#idlest();
-    if (idle !== undefined) {
-      this.#core.countConnection(this.#target.index, PROTOCOL_UDP, true);
-      return idle;
-    }
+    if (idle !== undefined) return idle;
     if (active.length >= wanted) {
       const first = this.#core.ids.below(active.length);
       for (let i = 0; i < active.length; i++) {
         const socket = active[(first + i) % active.length]!;
         if (socket.inFlight < IN_FLIGHT_WANTED || (this.size >= SOCKETS_MAX && socket.inFlight < IN_FLIGHT_MAX)) {
-          this.#core.countConnection(this.#target.index, PROTOCOL_UDP, true);
           return socket;
         }
       }
@@ -180,9 +181,14 @@ export class UdpPool {
     return found;
   }
 
+  #count(flight: number, nowMs: number): void {
+    const openedMs = this.#counted.take(nowMs);
+    this.#core.flights.openedMs[flight] = openedMs < 0 ? nowMs : openedMs;
+    if (openedMs < 0) this.#dialling.observe(0);
+    this.#core.countConnection(this.#target.index, PROTOCOL_UDP, openedMs >= 0);
+  }
+
   #open(nowMs: number): UdpSocket {
-    this.#core.countConnection(this.#target.index, PROTOCOL_UDP, false);
-    this.#dialling.observe(0);
     const socket = new UdpSocket(this.#core, this, this.#window, this.#target, nowMs);
     this.#sockets.push(socket);
     this.#active.push(socket);
@@ -272,7 +278,7 @@ class UdpSocket implements UpstreamListener {
     this.#heardMs = this.#core.flights.sentMs[flight]!;
     this.#window.observe(this.#heardMs, nowMs);
     this.#forget(flight);
-    this.#pool.delivers(this);
+    this.#pool.delivers(this, flight, nowMs);
     this.#core.onReply(flight, offset, bytes, PROTOCOL_UDP);
     this.#pool.drain(nowMs);
   }

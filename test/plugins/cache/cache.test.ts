@@ -33,7 +33,7 @@ function blockOf(...servers: readonly string[]): ServerBlock {
 function controlWorld(slotOf: (server: string) => number) {
   const warnings: string[] = [];
   const gauges = new Map<string, () => number | undefined>();
-  const caches: { success: number; denial: number; entries: [number, number] | undefined; isReleased: boolean }[] = [];
+  const caches: { success: number; denial: number; entries: [number, number][]; isReleased: boolean }[] = [];
   const things = new Map<string, Stoppable>();
   const log = { warning: (text: string) => warnings.push(text), withPrefix: () => log };
   const services = {
@@ -53,11 +53,11 @@ function controlWorld(slotOf: (server: string) => number) {
       return { value, release: async () => {} };
     },
     createCache(entries: { success: number; denial: number }): CacheHandle {
-      const made = { ...entries, entries: undefined as [number, number] | undefined, isReleased: false };
+      const made = { ...entries, entries: [] as [number, number][], isReleased: false };
       caches.push(made);
       return {
         address: 4096,
-        entries: () => made.entries,
+        entries: (server) => made.entries[server],
         release() {
           made.isReleased = true;
         },
@@ -104,9 +104,14 @@ test('control makes the cache and its metrics, compile describes it to the engin
   );
   const shown = () => [...world.gauges.values()].map((read) => read());
   assert.deepEqual(shown(), [undefined, undefined, undefined, undefined]);
-  world.caches[0]!.entries = [0, 3];
+  world.caches[0]!.entries[1] = [0, 3];
+  assert.deepEqual(shown(), [undefined, undefined, 0, 3], 'each server label has its own beginning');
+  world.caches[0]!.entries[0] = [0, 3];
   assert.deepEqual(shown(), [0, 3, 0, 3]);
-  world.caches[0]!.entries = [0, 0];
+  world.caches[0]!.entries = [
+    [0, 0],
+    [0, 0],
+  ];
   assert.deepEqual(shown(), [0, 0, 0, 0], 'once there, the series stay');
   await control.stop!();
   assert.equal(world.gauges.size, 0);
@@ -117,14 +122,14 @@ test('control makes the cache and its metrics, compile describes it to the engin
 test('a reload begins with an empty cache, and its gauges stay until something is stored', async () => {
   const world = controlWorld(() => 0);
   const before = cache.control!(parse(' cache 30'), blockOf('dns://:53'), world.services);
-  world.caches[0]!.entries = [4, 1];
+  world.caches[0]!.entries = [[4, 1]];
   const shown = () => [...world.gauges.values()].map((read) => read());
   assert.deepEqual(shown(), [4, 1]);
   await before.stop!();
   cache.control!(parse(' cache 30'), blockOf('dns://:53'), world.services);
   assert.equal(world.caches.length, 2);
   assert.deepEqual(shown(), [4, 1]);
-  world.caches[1]!.entries = [0, 1];
+  world.caches[1]!.entries = [[0, 1]];
   assert.deepEqual(shown(), [0, 1]);
 });
 
