@@ -8,6 +8,18 @@
 
 /** Flights of one stanza and shard; their numbers fit the 16-bit pending tables. 0 is no flight. */
 export const FLIGHTS_MAX = 65534;
+/** How long after its attempt began a flight takes others on board, who would miss a lost reply with it. */
+export const SHARED_MS = 100;
+// Bits of FlightTable.flags
+export const FLIGHT_STREAM = 1;
+export const FLIGHT_AD = 2;
+/** The running attempt goes over TCP although the stanza's options and the client say UDP. */
+export const FLIGHT_TCP = 4;
+/** All upstreams are down: the running attempt is a guess, and the last one. */
+export const FLIGHT_GUESS = 8;
+export const FLIGHT_LISTED = 16;
+export const FLIGHT_KIND = FLIGHT_STREAM | FLIGHT_AD;
+
 const FLIGHTS_FIRST = 256;
 const WAITERS_FIRST = 1024;
 const BUCKETS = 4096;
@@ -20,7 +32,7 @@ export class FlightTable {
   openedMs: Float64Array;
   /** Upstream of the running attempt. */
   upstream: Uint8Array;
-  /** FLIGHT_ bits of relay.ts */
+  /** FLIGHT_ bits */
   flags: Uint8Array;
   /** Message id of the running attempt. */
   id: Uint16Array;

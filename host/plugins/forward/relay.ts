@@ -1,8 +1,8 @@
 // The relay of one stanza in one shard: queries in, attempts at upstreams, replies out. Nothing is allocated for a
 // query over UDP.
 //
-// Single flight: an equal question (all octets behind the id, same protocol, same wish for AD) joins the flight that is
-// under way. Failures stay apart: an attempt counts for a waiter only if it was there for at least half of the
+// Single flight: an equal question (all octets behind the id, same protocol, same wish for AD) joins the flight that has
+// just left. Failures stay apart: an attempt counts for a waiter only if it was there for at least half of the
 // attempt's time. When an attempt fails, the waiters for which it was the last one that max_connect_attempts or the
 // budget of 5 s allows get the error; the flight goes on for the others. HINFO flies alone: plugin loop counts it.
 
@@ -10,7 +10,16 @@ import { RCODE_REFUSED } from '../../../engine-as/shared/codes.ts';
 import type { Exchanges, SlotWriter, Upstreams } from '../../plugin/contract.ts';
 import { type FlightMessage, PROTOCOL_TCP, PROTOCOL_UDP, type RelayCore } from './connection.ts';
 import type { RareReply } from './control.ts';
-import { FlightTable } from './flights.ts';
+import {
+  FLIGHT_AD,
+  FLIGHT_GUESS,
+  FLIGHT_KIND,
+  FLIGHT_LISTED,
+  FLIGHT_STREAM,
+  FLIGHT_TCP,
+  FlightTable,
+  SHARED_MS,
+} from './flights.ts';
 import type { Schedule } from './health.ts';
 import type { RandomIds } from './ids.ts';
 import type { ConcurrencyLimit } from './limit.ts';
@@ -34,16 +43,6 @@ import { BUDGET_MS, type Job, Waiters, waiterOf } from './waiters.ts';
 /** Without max_connect_attempts, upstreams that refuse at once are asked again after the next tick only. */
 const PAUSE_BELOW_MS = 10;
 const NO_HEALTHY = 'no healthy proxies';
-
-// Bits of FlightTable.flags
-const FLIGHT_STREAM = 1;
-const FLIGHT_AD = 2;
-/** The running attempt goes over TCP although the stanza's options and the client say UDP. */
-const FLIGHT_TCP = 4;
-/** All upstreams are down: the running attempt is a guess, and the last one. */
-const FLIGHT_GUESS = 8;
-const FLIGHT_LISTED = 16;
-const FLIGHT_KIND = FLIGHT_STREAM | FLIGHT_AD;
 
 export interface RelayOptions {
   readonly stanza: Stanza;
@@ -125,15 +124,18 @@ export class StanzaRelay implements RelayCore {
     const kind = (exchanges.isStream(handle) ? FLIGHT_STREAM : 0) | (exchanges.wantsAd(handle) ? FLIGHT_AD : 0);
     const hash = (exchanges.hash(handle) ^ kind) | 0;
     const { flights } = this;
+    const nowMs = this.now();
     const listed = this.#waiters.fliesAlone(handle) ? 0 : FLIGHT_LISTED;
     // Bounds: a chain has each flight once and ends in 0.
     for (let flight = listed === 0 ? 0 : flights.bucket(hash); flight !== 0; flight = flights.chain[flight]!) {
       if (flights.hash[flight] !== hash || (flights.flags[flight]! & FLIGHT_KIND) !== kind) continue;
       if (!this.#waiters.isSame(flight, handle)) continue;
-      flights.join(flight, waiterOf(handle), this.now());
+      // The newest comes first. Its query or the reply may be lost, and would be missed by everybody
+      if (nowMs - flights.begunMs[flight]! > SHARED_MS) break;
+      flights.join(flight, waiterOf(handle), nowMs);
       return;
     }
-    this.#depart(waiterOf(handle), kind | listed, hash, this.now());
+    this.#depart(waiterOf(handle), kind | listed, hash, nowMs);
   }
 
   /** Takes over a question of the slow face; it does not share flights. */
@@ -311,8 +313,6 @@ export class StanzaRelay implements RelayCore {
     this.#paused.push({ flight, text });
     return false;
   }
-
-  // -------------------------------------------------------------------------------------------------- endings
 
   /** Whether the reply's rcode sends the flight to another upstream or its waiters to the next stanza. */
   #goesElsewhere(flight: number, offset: number, bytes: number, seconds: number): boolean {

@@ -17,27 +17,27 @@ test('a late waiter does not get the error of attempts it was hardly there for',
   const clock = new ManualClock();
   let script: Script = () => undefined;
   await scene(
-    '',
+    'read_timeout 160ms',
     (query) => script(query),
     async ({ up, world }) => {
       const first = world.ask('a.example');
       await sent(up, 1);
-      clock.advance(500);
+      clock.advance(40);
       const early = world.ask('a.example');
-      clock.advance(1100);
+      clock.advance(55);
       const late = world.ask('a.example');
       assert.equal(up.seen.length, 1);
-      clock.advance(440);
+      clock.advance(68);
       await sent(up, 2);
       // The second attempt fails: the last one for the first two, who were there for most of both
-      clock.advance(2040);
+      clock.advance(163);
       assert.match(textOf(await first), /i\/o timeout$/);
       assert.match(textOf(await early), /i\/o timeout$/);
       await sent(up, 3);
       assert.equal(world.exchanges.openCount, 1);
       const joined = world.ask('a.example');
       script = goodAnswer;
-      clock.advance(2040);
+      clock.advance(163);
       // Out of attempts (two) and answered by another one: the fourth belongs to who came last
       assert.match(textOf(await late), /i\/o timeout$/);
       assert.equal(rcodeOf(await joined), 0);

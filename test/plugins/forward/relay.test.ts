@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { CLASS_ANY, FLAG_AD, FLAG_CD, FLAG_RD, TYPE_HINFO } from '../../../engine-as/shared/codes.ts';
 import { composeName } from '../../../host/dns/name.ts';
+import { ManualClock } from './manual-clock.ts';
 import { rcodeOf, scene, textOf } from './scene.ts';
 import { goodAnswer, type Script, ScriptedUpstream } from './scripted-upstream.ts';
 import { until, World } from './world.ts';
@@ -151,7 +152,32 @@ test('identical questions in flight to an upstream (docs/differences.md): thousa
       // Other flags or another spelling are another question
       assert.equal(up.seen.length, 3);
     },
+    // However long it takes to ask
+    { clock: new ManualClock() },
   ));
+
+test('a question whose datagram is lost is sent again for those who ask later, each 100 ms at most', () => {
+  const clock = new ManualClock();
+  let seen = 0;
+  return scene(
+    '',
+    (query) => (++seen === 1 ? undefined : goodAnswer(query)),
+    async ({ up, world }) => {
+      const waiting = [world.ask('same.example')];
+      await until(() => up.seen.length === 1);
+      clock.advance(60);
+      waiting.push(world.ask('same.example'));
+      clock.advance(60);
+      assert.equal(rcodeOf(await world.ask('same.example')), 0);
+      assert.equal(up.seen.length, 2);
+      // The first two wait for what may still come, as in CoreDNS, and share the next attempt
+      clock.advance(2040);
+      assert.deepEqual((await Promise.all(waiting)).map(rcodeOf), [0, 0]);
+      assert.equal(up.seen.length, 3);
+    },
+    { clock },
+  );
+});
 
 test('questions for HINFO are each sent, whatever is in flight: plugin loop counts them', async () => {
   // The replies wait for the fourth query: had one joined another, there would be none
