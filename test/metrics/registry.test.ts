@@ -270,10 +270,15 @@ test('process families are on the page, nodejs_* only when asked for', async () 
   const process = createProcessFamilies();
   const metrics = createMetrics({ read: () => 0, slots: writerOver(slots), process });
   const page = await metrics.expose();
-  for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_open_fds']) {
-    assert(page.includes(`\n${name} `), name);
-  }
-  assert(page.includes('\nprocess_start_time_seconds ') && page.includes('\nprocess_max_fds '));
+  // The families of Prometheus's Go client, and no others
+  const expected = [
+    ...['process_cpu_seconds_total', 'process_max_fds', 'process_network_receive_bytes_total'],
+    ...['process_network_transmit_bytes_total', 'process_open_fds', 'process_resident_memory_bytes'],
+    ...['process_start_time_seconds', 'process_virtual_memory_bytes', 'process_virtual_memory_max_bytes'],
+  ];
+  const shown = [...page.matchAll(/^(process_\w+) ([0-9.e+]+)$/gm)];
+  assert.deepEqual(shown.map(([, name]) => name).sort(), expected);
+  for (const [, name, value] of shown) assert(Number(value) > 0 || name!.includes('network'), `${name} ${value}`);
   assert(!page.includes('nodejs_'));
   metrics.enableRuntimeMetrics();
   metrics.enableRuntimeMetrics();

@@ -11,8 +11,8 @@ export interface Sample {
 /** What stands for a text that only one of the servers has: its ports, its folder. */
 export type Masks = readonly (readonly [from: string, to: string])[];
 
-/** Families of the runtime and of this project alone (docs/differences.md). */
-const OWN = /^(?:go|process|nodejs|wasmdns)_/;
+/** Families of the runtimes and of this project alone (docs/differences.md). */
+const OWN = /^(?:go|nodejs|wasmdns)_/;
 /** Labels whose value tells the servers apart by intent. */
 const FREE_LABELS: Readonly<Record<string, readonly string[]>> = {
   coredns_build_info: ['version', 'revision', 'goversion'],
@@ -65,7 +65,7 @@ export function comparePages(
 /** Times: only how many were measured, not how long they were. */
 function isValueDefined({ name, labels }: Sample, isDefined: (name: string) => boolean): boolean {
   if (!isDefined(name)) return false;
-  if (/timestamp|_info$|_age_/.test(name)) return false;
+  if (/timestamp|_info$|_age_|^process_/.test(name)) return false;
   if (!/_seconds(?:_|$)/.test(name)) return true;
   return name.endsWith('_count') || labels['le'] === '+Inf';
 }
