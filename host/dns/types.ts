@@ -2,9 +2,9 @@
 // print them; types that its DNS library has no word for (WKS, NSAP, A6, SINK, DOA) are TYPEn there, and so here. The
 // numbers that the engine also knows stand in engine-as/shared/codes.ts.
 
-/** `A`, `SRV`, and `TYPE123` for a number without a name (RFC 3597 §5). */
+/** `A`, `SRV`, and `TYPE123` for a number without a name (RFC 3597 §5); 0 and 65535 are CoreDNS's `None`, `Reserved`. */
 export function typeName(type: number): string {
-  return TYPE_NAMES.get(type) ?? `TYPE${type}`;
+  return TYPE_NAMES.get(type) ?? RESERVED_TYPES.get(type) ?? `TYPE${type}`;
 }
 
 /** Reads `A`, `srv` or `TYPE123`; undefined for anything else. */
@@ -79,6 +79,8 @@ const TYPE_NAMES = table(`
   107=LP 108=EUI48 109=EUI64 128=NXNAME 249=TKEY 250=TSIG 251=IXFR 252=AXFR 253=MAILB 254=MAILA 255=ANY 256=URI 257=CAA
   258=AVC 260=AMTRELAY 261=RESINFO 32768=TA 32769=DLV`);
 const TYPE_NUMBERS = inverted(TYPE_NAMES);
+/** Only printed: they are no types of a zone file. */
+const RESERVED_TYPES = table('0=None 65535=Reserved');
 
 const CLASS_NAMES = table('1=IN 2=CS 3=CH 4=HS 254=NONE 255=ANY');
 const CLASS_NUMBERS = inverted(CLASS_NAMES);

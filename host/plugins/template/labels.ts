@@ -1,13 +1,11 @@
 // Names of types and classes as CoreDNS's templates have them: '' for a number without a mnemonic.
 
 import { CLASS_ANY } from '../../../engine-as/shared/codes.ts';
-import { className, isTypeMnemonic, typeName } from '../../dns/types.ts';
+import { className, typeName } from '../../dns/types.ts';
 
 export function typeLabel(type: number): string {
-  if (type === 0) return 'None';
-  if (type === 65535) return 'Reserved';
   const name = typeName(type);
-  return isTypeMnemonic(name) ? name : '';
+  return name.startsWith('TYPE') ? '' : name;
 }
 
 export function classLabel(queryClass: number): string {
