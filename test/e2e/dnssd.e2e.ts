@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Pair } from './dnssd/pair.ts';
+import { headless, NS, name, plain, reverse, sliced, ZONE } from './dnssd/place.ts';
 import type { KubernetesObject } from './support/api-client.ts';
 import { until } from './support/child.ts';
 import { ControlPlane } from './support/control-plane.ts';
 import { namespace, service, slice, sliceEndpoints } from './support/objects.ts';
 import { freePort } from './support/ports.ts';
 
-const ZONE = 'k8s.corp.example.';
 const SET = 'set.corp.example.';
 const COREFILE = `.:@PORT@ {
     ready 127.0.0.1:@READY@
@@ -21,7 +21,6 @@ const COREFILE = `.:@PORT@ {
     }
 }
 `;
-const NS = 'spec';
 const LONG = 'x'.repeat(63);
 
 let plane: ControlPlane;
@@ -39,12 +38,6 @@ after(async () => {
   await plane?.stop();
 });
 
-const name = (text: string) => `${text}.${NS}.svc.${ZONE}`;
-const reverse = (address: string) => `${address.split('.').reverse().join('.')}.in-addr.arpa.`;
-const plain = (text: string, spec: Record<string, unknown> = {}) => service({ namespace: NS, name: text }, spec);
-const headless = (text: string) => plain(text, { clusterIP: 'None' });
-const sliced = (text: string, endpoints: Parameters<typeof slice>[1], suffix = '1') =>
-  slice({ namespace: NS, name: `${text}-${suffix}`, service: text }, endpoints);
 const create = (...objects: KubernetesObject[]) => plane.api.createAll(objects);
 
 // ------------------------------------------------------------------------------------------------- DNS-SD 1.1.0

@@ -9,13 +9,14 @@ import { scenarios } from './scenarios/list.ts';
 import type { Sample } from './scenarios/page.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { Stage, type StageOptions } from './scenarios/stage.ts';
+import type { ApiClient } from './support/api-client.ts';
 import { ControlPlane } from './support/control-plane.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
 
 const isShort = process.env['WASMDNS_E2E_SCENARIOS'] === 'short';
 const all = scenarios.filter((scenario) => !isShort || scenario.isShort === true);
-/** Metrics that CoreDNS has given up, and those that need what no scenario does. */
-const NOWHERE = /coredns_forward_(?:request_duration|responses|healthcheck_failures)|coredns_cache_evictions/;
+/** Metrics that CoreDNS has given up. */
+const NOWHERE = /coredns_forward_(?:requests|request_duration|responses|healthcheck_failures)_/;
 const pages: (readonly [Sample[], Sample[]])[] = [];
 
 describe('scenarios', { concurrency: 4 }, () => {
@@ -28,17 +29,18 @@ async function run(scenario: Scenario): Promise<void> {
   const api = await TcpProxy.start(plane.port);
   await api.setMode('refuse');
   try {
-    await play(scenario, { ...scenario, api, kubeconfig: plane.writeKubeconfig({ port: api.port }) });
+    const options = { ...scenario, api, kubeconfig: plane.writeKubeconfig({ port: api.port }) };
+    await play(scenario, options, plane.api);
   } finally {
     await api.stop();
     await plane.stop();
   }
 }
 
-async function play(scenario: Scenario, options: StageOptions): Promise<void> {
+async function play(scenario: Scenario, options: StageOptions, objects?: ApiClient): Promise<void> {
   const stage = await Stage.open(options);
   try {
-    await scenario.script(stage);
+    await scenario.script(stage, objects);
   } finally {
     await stage.close();
   }

@@ -102,6 +102,17 @@ test('the name of a pod moves the serial no more than it does in CoreDNS', () =>
   assert.equal(cluster.store.serial, 2000);
 });
 
+test('a slice of names instead of addresses has no records', () => {
+  const cluster = new TestCluster();
+  cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
+  cluster.apply({ kind: 'service', object: headless('names'), isThere: true });
+  const slice = sliceNamed('s', 'names', [{ addresses: ['db.example.org'], conditions: { ready: true } }]);
+  cluster.apply({ kind: 'slice', object: { ...slice, addressType: 'FQDN' }, isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.at('names.a.svc'), undefined);
+  assert.equal(cluster.store.at('db-example-org.names.a.svc'), undefined);
+});
+
 test('an update writes what it changes and no more', () => {
   const cluster = new TestCluster();
   cluster.apply({ kind: 'namespace', name: 'a', isThere: true });

@@ -5,18 +5,29 @@ import { type Sample, seriesKey } from './page.ts';
 
 export const EXPRESSIONS: Readonly<Record<string, readonly string[]>> = {
   'Grafana 15762': [
-    'sum(rate(coredns_dns_requests_total{instance=~".*",proto="udp"}[5m])) by (proto)',
+    'rate(process_cpu_seconds_total{instance=~".*"}[5m])',
+    'process_resident_memory_bytes{instance=~".*"}',
+    'sum(rate(coredns_dns_requests_total{instance=~".*",proto="udp"}[5m]))',
+    'sum(rate(coredns_dns_requests_total{instance=~".*",proto="tcp"}[5m]))',
+    'sum(rate(coredns_dns_request_size_bytes_sum{proto="udp"}[5m])) by (proto) / sum(rate(coredns_dns_request_size_bytes_count{proto="udp"}[5m])) by (proto)',
     'sum(rate(coredns_dns_requests_total{instance=~".*"}[5m])) by (type)',
-    'sum(rate(coredns_dns_requests_total{instance=~".*"}[5m])) by (zone)',
-    'sum(rate(coredns_dns_do_requests_total{instance=~".*"}[5m]))',
-    'histogram_quantile(0.99, sum(rate(coredns_dns_request_size_bytes_bucket{proto="udp"}[5m])) by (le,proto))',
-    'histogram_quantile(0.50, sum(rate(coredns_dns_request_size_bytes_bucket{proto="tcp"}[5m])) by (le,proto))',
     'sum(rate(coredns_dns_responses_total{instance=~".*"}[5m])) by (rcode)',
-    'histogram_quantile(0.99, sum(rate(coredns_dns_request_duration_seconds_bucket{instance=~".*"}[5m])) by (le, job))',
-    'histogram_quantile(0.99, sum(rate(coredns_dns_response_size_bytes_bucket{proto="udp"}[5m])) by (le,proto))',
-    'sum(coredns_cache_entries{instance=~".*"}) by (type)',
+    'sum(rate(coredns_proxy_request_duration_seconds_count{proxy_name="forward"}[5m]))',
+    'sum(rate(coredns_proxy_request_duration_seconds_count{proxy_name="forward",rcode=~"SERVFAIL|REFUSED"}[5m])) by (rcode)',
     'sum(rate(coredns_cache_hits_total{instance=~".*"}[5m])) by (type)',
     'sum(rate(coredns_cache_misses_total{instance=~".*"}[5m])) by (type)',
+    'sum(coredns_cache_entries) by (type)',
+    'sum(increase(coredns_dns_request_duration_seconds_bucket{instance=~".*"}[5m])) by (le)',
+    'sum(increase(coredns_dns_request_size_bytes_bucket{le!="0"}[5m])) by (le)',
+    'sum(increase(coredns_dns_response_size_bytes_bucket{le!="0"}[5m])) by (le)',
+    // As earlier revisions of the board and its copies have them
+    'sum(rate(coredns_dns_requests_total[5m])) by (zone)',
+    'sum(rate(coredns_dns_do_requests_total{instance=~".*"}[5m]))',
+    'sum(rate(coredns_forward_requests_total[5m]))',
+    'sum(rate(coredns_forward_responses_total{rcode=~"SERVFAIL|REFUSED"}[5m])) by (rcode)',
+    'histogram_quantile(0.99, sum(rate(coredns_dns_request_size_bytes_bucket{proto="udp"}[5m])) by (le,proto))',
+    'histogram_quantile(0.50, sum(rate(coredns_dns_request_size_bytes_bucket{proto="tcp"}[5m])) by (le,proto))',
+    'histogram_quantile(0.99, sum(rate(coredns_dns_request_duration_seconds_bucket{instance=~".*"}[5m])) by (le, job))',
     'sum(rate(coredns_panics_total{instance=~".*"}[5m]))',
   ],
   'Grafana 22574': [
@@ -40,6 +51,7 @@ export const EXPRESSIONS: Readonly<Record<string, readonly string[]>> = {
     'coredns_reload_failed_total',
     'coredns_local_localhost_requests_total',
   ],
+  // Its alerts, then its board
   'coredns-mixin': [
     'histogram_quantile(0.99, sum(rate(coredns_dns_request_duration_seconds_bucket[5m])) by(server, zone, le)) > 4',
     'sum(rate(coredns_dns_responses_total{rcode="SERVFAIL"}[5m])) / sum(rate(coredns_dns_responses_total[5m])) > 0.03',
@@ -49,6 +61,15 @@ export const EXPRESSIONS: Readonly<Record<string, readonly string[]>> = {
     'sum(rate(coredns_forward_healthcheck_broken_total[5m])) > 0',
     'histogram_quantile(0.99, sum(rate(coredns_proxy_request_duration_seconds_bucket{proxy_name="forward"}[5m])) by(to, le)) > 4',
     'sum(rate(coredns_proxy_request_duration_seconds_count{rcode="SERVFAIL"}[5m])) / sum(rate(coredns_proxy_request_duration_seconds_count[5m])) > 0.01',
+    'sum(coredns_panics_total)',
+    'sum(rate(coredns_dns_responses_total[5m])) by (rcode)',
+    'histogram_quantile(0.99, sum(rate(coredns_dns_request_duration_seconds_bucket[5m])) by (server, zone, le))',
+    'sum(rate(coredns_dns_requests_total[5m])) by (zone)',
+    'histogram_quantile(0.99, sum(rate(coredns_kubernetes_dns_programming_duration_seconds_bucket[5m])) by (service_kind, le))',
+    'count(sum(coredns_plugin_enabled) by (name))',
+    'histogram_quantile(0.99, sum(rate(coredns_dns_request_size_bytes_bucket[5m])) by (server, zone, proto, le))',
+    'histogram_quantile(0.50, sum(rate(coredns_dns_response_size_bytes_bucket[5m])) by (server, zone, proto, le))',
+    'sum(coredns_cache_hits_total) / (sum(coredns_cache_misses_total) + sum(coredns_cache_hits_total))',
   ],
 };
 
@@ -59,7 +80,7 @@ export interface Selector {
 
 /** The selectors of an expression. */
 export function selectorsOf(expression: string): Selector[] {
-  return [...expression.matchAll(/\b(coredns_\w+)(?:\{([^}]*)\})?/g)].map(([, metric, matchers = '']) => ({
+  return [...expression.matchAll(/\b((?:coredns|process)_\w+)(?:\{([^}]*)\})?/g)].map(([, metric, matchers = '']) => ({
     metric: metric!,
     matchers: [...matchers.matchAll(/(\w+)(=~|!~|!=|=)"([^"]*)"/g)].map(([, label, operator, text]) => ({
       label: label!,

@@ -13,6 +13,7 @@ export function logLines(output: string, masks: Masks): string[] {
 function neutralLine(line: string): string {
   return line
     .replace(/\b\d+(?:\.\d+)?(?:e-\d+)?s$/, 'TIMEs')
+    .replace(/\b(?:0\.\d{3,}|\d(?:\.\d+)?e-\d+)s\b/g, 'TIMEs')
     .replace(/(127\.0\.0\.1|\[::1\]):\d+ - /, '$1:CLIENT - ')
     .replace(/\b(?:read|write|dial) (udp|tcp) 127\.0\.0\.1:\d+->/g, (text) => text.replace(/:\d+->/, ':OWN->'))
     .replace(/SHA512 = [0-9a-f]+/, 'SHA512 = HASH');

@@ -1,10 +1,14 @@
 // The scenarios of caches, files, reloads, templates and the API server, and all together.
 
+import { blockScenarios } from './blocks.ts';
+import { cacheScenarios } from './caches.ts';
 import { corefile, FORWARD, type Scenario } from './scenario.ts';
 import { upstreamScenarios } from './upstreams.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...upstreamScenarios,
+  ...cacheScenarios,
+  ...blockScenarios,
   {
     name: 'TTLs count down, entries expire and are fetched again',
     isShort: true,

@@ -1,5 +1,6 @@
 // What a scenario is: a Corefile and a script that both servers go through at the same time.
 
+import type { ApiClient } from '../support/api-client.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
 export interface Scenario extends StageOptions {
@@ -7,7 +8,8 @@ export interface Scenario extends StageOptions {
   /** Part of the short run too. */
   readonly isShort?: boolean;
   readonly needs?: 'api server';
-  script(stage: Stage): Promise<void>;
+  /** @param objects where the objects of the cluster are made, if it needs an API server. */
+  script(stage: Stage, objects?: ApiClient): Promise<void>;
 }
 
 const BASE = `.:@PORT@ {

@@ -166,4 +166,82 @@ export const upstreamScenarios: readonly Scenario[] = [
       stage.compareLogs();
     },
   },
+  {
+    name: 'replies that are cut, loop, bare, too large or of odd records, with a cache and without',
+    isShort: true,
+    corefile: ['plain.example.org', 'kept.example.org']
+      .map(
+        (zone, at) => `${zone}:@PORT@ {
+    errors
+    log
+    prometheus 127.0.0.1:@METRICS@
+    ${at === 0 ? '' : 'cache 30'}
+    forward . 127.0.0.1:@UPSTREAM@
+}
+`,
+      )
+      .join(''),
+    async script(stage) {
+      const damaged = ['bare', 'cut', 'loop', 'huge', 'bigu', 'mismatch', 'lower', 'garbage'];
+      const odd = ['twice', 'longtxt', 'ttl0', 'referral', 'dangle', 'yxdomain', 'nodatanosoa', 'nxnosoa', 'formerr'];
+      for (const label of [...damaged, ...odd]) {
+        for (const zone of ['plain', 'kept', 'kept']) {
+          const name = `${label}.${zone}.example.org.`;
+          await stage.ask(name);
+          await stage.ask(name, 'A', { edns: { size: 4096, isDo: true } });
+          await stage.ask(name, 'A', { tcp: true });
+        }
+      }
+      await stage.compareMetrics((family) => !family.includes('conn_cache'));
+      stage.compareLogs();
+    },
+  },
+  {
+    name: 'no upstream is up: one of them is tried all the same, or none with failfast',
+    isShort: true,
+    corefile: [
+      ['fast.example.org', 'failfast_all_unhealthy_upstreams'],
+      ['example.org', 'health_check 200ms no_rec domain example.org'],
+    ]
+      .map(
+        ([zone, option]) => `${zone}:@PORT@ {
+    errors
+    log
+    prometheus 127.0.0.1:@METRICS@
+    forward . 127.0.0.1:@CLOSED@ {
+        max_fails 1
+        health_check 200ms
+        ${option}
+    }
+}
+`,
+      )
+      .join(''),
+    async script(stage) {
+      const names = ['www.fast.example.org.', 'www.example.org.'];
+      for (const name of names) await stage.ask(name);
+      await stage.wait(2000);
+      for (const name of names) {
+        await stage.ask(name);
+        await stage.ask(name, 'A', { tcp: true });
+      }
+      // How often a probe had the time to fail is a matter of the clock.
+      await stage.compareMetrics((family) => !/healthcheck_failures|conn_cache/.test(family));
+      stage.compareLogs();
+    },
+  },
+  {
+    name: 'more queries at the same time than max_concurrent allows',
+    isShort: true,
+    corefile: corefile('forward . 127.0.0.1:@UPSTREAM@ {\n max_concurrent 1\n }'),
+    async script(stage) {
+      const first = stage.ask('late-c.example.org.');
+      await stage.wait(500);
+      for (let n = 0; n < 5; n++) await stage.ask(`www-c${n}.example.org.`);
+      await first;
+      await stage.ask('www-c9.example.org.');
+      await stage.compareMetrics((family) => !family.includes('conn_cache'));
+      stage.compareLogs();
+    },
+  },
 ];
