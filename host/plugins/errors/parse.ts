@@ -62,7 +62,7 @@ function pattern(reader: DirectiveReader, property: Line): Pattern {
     } else if (option.text === 'show_first') {
       showsFirst = true;
     } else {
-      throw reader.error(option, `unknown option in consolidate: ${option.text}`);
+      throw reader.unknownWord(option, `unknown option in consolidate: ${option.text}`, [...LEVELS, 'show_first']);
     }
   }
   return { periodMs, expression: expression!.text, level: level ?? 'error', showsFirst };

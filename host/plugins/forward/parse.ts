@@ -161,7 +161,7 @@ function words(reader: DirectiveReader, draft: Draft): PropertyTable {
     policy: (property) => {
       const word = reader.needOnLine(property.word);
       const policy = POLICY_NAMES.find((name) => name === word.text);
-      if (policy === undefined) throw reader.error(word, `unknown policy '${word.text}'`);
+      if (policy === undefined) throw reader.unknownWord(word, `unknown policy '${word.text}'`, POLICY_NAMES);
       draft.policy = policy;
     },
     source_address: (property) => {

@@ -202,7 +202,8 @@ function nameProperties(reader: DirectiveReader, config: Mutable<KubernetesConfi
       // Without a word CoreDNS ignores nothing, and says nothing.
       const [token] = property.args;
       if (token === undefined) return;
-      if (token.text !== 'empty_service') throw reader.error(token, `unable to parse ignore value: '${token.text}'`);
+      if (token.text !== 'empty_service')
+        throw reader.unknownWord(token, `unable to parse ignore value: '${token.text}'`, ['empty_service']);
       config.ignoresEmptyServices = true;
     },
     multicluster: (property: Line) => {
@@ -212,7 +213,8 @@ function nameProperties(reader: DirectiveReader, config: Mutable<KubernetesConfi
       const token = reader.argument(property);
       const mode = POD_MODES.find((known) => known === token.text);
       if (mode === undefined) {
-        throw reader.error(token, `wrong value for pods: ${token.text},  must be one of: disabled, verified, insecure`);
+        const text = `wrong value for pods: ${token.text},  must be one of: disabled, verified, insecure`;
+        throw reader.unknownWord(token, text, POD_MODES);
       }
       config.pods = mode;
     },

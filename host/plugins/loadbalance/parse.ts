@@ -33,7 +33,7 @@ export function parseLoadBalance(reader: DirectiveReader): LoadBalanceConfig {
       return;
     }
     if (policy !== undefined && policy.text !== 'round_robin') {
-      throw reader.error(policy, `unknown policy: ${policy.text}`);
+      throw reader.unknownWord(policy, `unknown policy: ${policy.text}`, ['round_robin', 'weighted']);
     }
     if (policy !== undefined && more[0] !== undefined) {
       throw reader.error(more[0], `unknown property for ${policy.text}: '${more[0].text}'`);

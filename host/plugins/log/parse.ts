@@ -65,6 +65,6 @@ function classesOf(reader: DirectiveReader): readonly LogClass[] {
 function classOf(reader: DirectiveReader, word: Token): readonly LogClass[] {
   if (word.text === 'all') return ALL_CLASSES;
   const known = ALL_CLASSES.find((each) => each === word.text);
-  if (known === undefined) throw reader.error(word, `invalid Class: ${word.text}`);
+  if (known === undefined) throw reader.unknownWord(word, `invalid Class: ${word.text}`, [...ALL_CLASSES, 'all']);
   return [known];
 }

@@ -21,7 +21,7 @@ function parseStanza(reader: DirectiveReader, line: Line): ReadyConfig {
     monitor: (property) => {
       const type = reader.argument(property);
       if (type.text !== 'until-ready' && type.text !== 'continuously') {
-        throw reader.error(type, `monitor type '${type.text}' not supported`);
+        throw reader.unknownWord(type, `monitor type '${type.text}' not supported`, ['until-ready', 'continuously']);
       }
       isContinuous = type.text === 'continuously';
     },

@@ -15,10 +15,12 @@ export function parseEdnsRule(text: RuleText): EdnsRule {
   if (words.length < 2) throw reader.error(field, 'too few arguments for an EDNS0 rule');
   const option = words[0]!.text.toLowerCase();
   const action = words[1]!.text.toLowerCase() as EdnsAction;
-  if (!ACTIONS.includes(action)) throw reader.error(words[1]!, `invalid action: ${JSON.stringify(action)}`);
+  if (!ACTIONS.includes(action))
+    throw reader.unknownWord(words[1]!, `invalid action: ${JSON.stringify(action)}`, ACTIONS);
   const isReverted = action !== 'unset' && words.at(-1)!.text === 'revert';
   const args = words.slice(2, isReverted ? -1 : undefined);
-  if (!OPTIONS.includes(option)) throw reader.error(words[0]!, `invalid rule type ${JSON.stringify(option)}`);
+  if (!OPTIONS.includes(option))
+    throw reader.unknownWord(words[0]!, `invalid rule type ${JSON.stringify(option)}`, OPTIONS);
   if (action === 'unset') return parseUnset(text, option, args);
   if (option === 'nsid') {
     if (args.length > 0) throw reader.error(args[0]!, 'EDNS0 NSID rules can accept no more than one arg');

@@ -38,7 +38,7 @@ export function parseNameRule({ reader, field, words }: RuleText): NameRule {
   const answers = words.length > 3 ? parseAnswers(reader, how, words.slice(3)) : NO_ANSWERS;
   if (!HOW.includes(how)) {
     const known = 'name rule supports only exact, prefix, suffix, substring, and regex name matching';
-    throw reader.error(words[0]!, `${known}, received: ${how}`);
+    throw reader.unknownWord(words[0]!, `${known}, received: ${how}`, HOW);
   }
   // CoreDNS takes TO of an exact rule for an expression when it checks it
   if (how === 'exact') checkedPattern(reader, to!, texts[1]!, texts[0]!);
@@ -146,9 +146,10 @@ function nameMatch({ reader }: RuleText, rule: string, words: readonly Token[]):
   if (words.length === 1) return { how: 'exact', from: normal(words[0]!.text) };
   const how = words[0]!.text.toLowerCase();
   if (!HOW.includes(how)) {
-    throw reader.error(
+    throw reader.unknownWord(
       words[0]!,
       `${rule} rule supports only exact, prefix, suffix, substring, and regex name matching`,
+      HOW,
     );
   }
   if (how !== 'regex') return { how, from: normal(words[1]!.text) } as NameMatch;

@@ -24,6 +24,8 @@ function parseRule(reader: DirectiveReader, line: Line): Rule {
   return { ...parseField(text, first), isLast: mode !== 'continue' };
 }
 
+const FIELDS = ['name', 'class', 'type', 'edns0', 'ttl', 'cname', 'rcode', 'stop', 'continue'];
+
 function parseField(text: RuleText, first: Token): RuleWords {
   const { reader, field } = text;
   switch (field.text.toLowerCase()) {
@@ -45,7 +47,7 @@ function parseField(text: RuleText, first: Token): RuleWords {
       return parseRcodeRule(text);
     default:
       // CoreDNS names the line's first word, which may be the mode
-      throw reader.error(field, `invalid rule type ${JSON.stringify(first.text)}`);
+      throw reader.unknownWord(field, `invalid rule type ${JSON.stringify(first.text)}`, FIELDS);
   }
 }
 
