@@ -14,7 +14,9 @@ import {
 } from '../shared/codes';
 import { IMAGE_SCRATCH } from '../shared/layout';
 import { store16, store32 } from '../wire/octets';
+import { rdataIsSound, rdataPad } from '../wire/rdata';
 import { area, ednsBytes, hasEdns, isDo, qnameBytes, queryFlags, replyLimit } from '../wire/query';
+import { RR_FIXED_BYTES } from './copy';
 import { replyFlags, writeHeader, writeQuestion } from './error';
 import {
   GROUP_COUNT,
@@ -35,11 +37,13 @@ import {
   IMAGE_TAIL,
   IMAGE_TAIL_BYTES,
   IMAGE_TRAITS,
+  PAD_MAX,
   RECORD_FIXED,
   RECORD_KEEPS_OWNER,
   RECORD_PAD,
   RECORD_SECTION,
   RECORD_STRIDE,
+  RECORD_TYPE,
   TRAIT_GROUPS,
   TRAIT_OPT,
   TRAIT_ORDER_SHIFT,
@@ -229,7 +233,7 @@ function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, order
     const ownerBytes = <u32>load<u16>(image + IMAGE_TABLE + keeper * RECORD_STRIDE + RECORD_FIXED) - owner;
     const body: u32 = load<u16>(entry + RECORD_FIXED);
     const size = ownerBytes + startOf(index + 1) - body;
-    measured += size + <u32>load<u8>(entry + RECORD_PAD);
+    measured += size + padOf(entry, body, startOf(index + 1));
     if (measured > limit) break;
     if (to + size > room) return 0;
     copyOctets(out + to, tail + owner, ownerBytes); // Bounds: to + size <= room
@@ -241,6 +245,14 @@ function copyInOrder(out: u32, head: u32, limit: u32, room: u32, ttl: i32, order
     else counts2++;
   }
   return out + to;
+}
+
+/** What CoreDNS's library counts in addition when it measures the RR of this table entry. */
+function padOf(entry: u32, fixed: u32, end: u32): u32 {
+  const pad: u32 = load<u8>(entry + RECORD_PAD); // Bounds: an entry of the table
+  if (pad < PAD_MAX) return pad;
+  rdataIsSound(tail, load<u16>(entry + RECORD_TYPE), tail + fixed + RR_FIXED_BYTES, tail + end);
+  return rdataPad;
 }
 
 /**

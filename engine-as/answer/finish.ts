@@ -10,7 +10,7 @@ import { isRestored, rewrittenRcode } from '../program/rewrite';
 import { area, askAgain, queryPlainBytes } from '../wire/query';
 import { TTL_AS_IS, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
-import { IMAGE_KIND, IMAGE_TRAITS, TRAIT_OPT, respellReply } from './image';
+import { IMAGE_KIND, IMAGE_TRAITS, TRAIT_OPT, TRAIT_STUCK, respellReply } from './image';
 import {
   KIND_DELEGATION,
   KIND_NAME_ERROR,
@@ -61,14 +61,18 @@ export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
   return emitAndRecord(out, outMax, ttl, relayedFlags(image, cacheStep != 0), elapsedMs);
 }
 
-/** Sends the image in IMAGE_SCRATCH on its way up. Returns the reply's length, 0 if it needs more than outMax octets. */
+/**
+ * Sends the image in IMAGE_SCRATCH on its way up. Returns the reply's length, 0 if it needs more than outMax octets or
+ * CoreDNS would count and log it, but could not send it.
+ */
 export function emitAndRecord(out: u32, outMax: u32, ttl: i32, headerWord: u32, elapsedMs: f64): u32 {
   const bytes = emitAnswer(out, outMax, ttl, headerWord);
   const image = area + IMAGE_SCRATCH;
-  const keepsOpt = (load<u16>(image + IMAGE_TRAITS) & TRAIT_OPT) != 0; // Bounds: an image stands there
+  const traits: u32 = load<u16>(image + IMAGE_TRAITS); // Bounds: an image stands there
+  const keepsOpt = (traits & TRAIT_OPT) != 0;
   if (bytes) record(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), keepsOpt, elapsedMs);
   else if (isBroken) return finishError(out, RCODE_SERVFAIL, elapsedMs);
-  return bytes;
+  return traits & TRAIT_STUCK ? 0 : bytes;
 }
 
 function kindOfError(rcode: u32): u32 {

@@ -35,7 +35,8 @@ import { load16, load32, store16 } from '../wire/octets';
 import { optionsAreSound } from '../wire/options';
 import { area, lowerAt, qclass, qnameAt, qnameBytes, qtype } from '../wire/query';
 import { behindQuestion, nameBytes, readName } from '../wire/reply';
-import { COPY_ROOM, beginCopies, copyRecord, isAlike, recordFixed, recordPad, recordPlain } from './copy';
+import { COPY_ROOM, beginCopies, copyRecord, isAlike, copiedEnd, recordFixed, recordPlain } from './copy';
+import { rdataIsStuck, rdataPad } from '../wire/rdata';
 import { classify } from './kind';
 import { PLACES, PLACE_ADDRESS, PLACE_ALIAS, PLACE_EXCHANGE, PLACE_OTHER, isOrdered, orderOf, placeAt } from './order';
 
@@ -71,7 +72,9 @@ export const RECORD_TYPE: u32 = 4; // u16
 export const RECORD_SECTION: u32 = 6; // u8, with RECORD_KEEPS_OWNER
 /** The owner stays where it is when the RR changes places with others of its group. */
 export const RECORD_KEEPS_OWNER: u32 = 0x80;
-export const RECORD_PAD: u32 = 7; // u8: see recordPad
+export const RECORD_PAD: u32 = 7; // u8: see rdataPad
+/** This and more: the rdata has to be measured. */
+export const PAD_MAX: u32 = 255;
 /** The group's RRs are all of one size, and so are their owners. */
 export const GROUP_UNIFORM: u32 = 0x8000;
 export const GROUP_COUNT: u32 = 6;
@@ -82,6 +85,7 @@ export const TRAIT_OPT: u32 = 2; // an OPT is kept
 export const TRAIT_GROUPS: u32 = 4; // there is something to shuffle
 export const TRAIT_TSIG: u32 = 8; // signed: never truncated (CoreDNS core, A5)
 export const TRAIT_ANSWERS: u32 = 16; // NOERROR, and the question is answered
+export const TRAIT_STUCK: u32 = 32; // CoreDNS cannot pack it, so nothing is sent
 export const TRAIT_ORDER_SHIFT: u32 = 6; // two bits: the ORDER_ that it was built for
 
 /** The image's part of IMAGE_SCRATCH; behind it the list of the received RRs, or the order of RRs being emitted. */
@@ -95,6 +99,9 @@ let replyOpt: u32 = 0;
 export let replyOptTtl: u32 = 0;
 let replyOptBytes: u32 = 0;
 let replyOptSize: u32 = 0;
+
+/** CoreDNS cannot pack the reply. */
+let isStuck: bool = false;
 
 let source: u32 = 0;
 let sourceCount: u32 = 0;
@@ -174,8 +181,9 @@ function imageAsSpelt(at: u32, bytes: u32, order: u32, keepOpt: bool, nameAt: u3
   written = 0;
   plain = tail - message;
   pads = 0;
+  isStuck = false;
   beginNames(message, nameAt);
-  beginCopies(sameOctets(at + HEADER_BYTES, nameAt, qnameBytes));
+  beginCopies(sameOctets(at + HEADER_BYTES, nameAt, qnameBytes), end);
   const kind = rcode == 0 && qtype != TYPE_AXFR && qtype != TYPE_IXFR ? orderOf(order) : 0;
   store<u16>(image + IMAGE_TRAITS, <u16>(kind << TRAIT_ORDER_SHIFT));
   let out = tail;
@@ -195,6 +203,7 @@ function imageAsSpelt(at: u32, bytes: u32, order: u32, keepOpt: bool, nameAt: u3
   if (!out) return IMAGE_BAD;
   store<u32>(image + IMAGE_BYTES, out - image);
   classify(image);
+  if (isStuck) store<u16>(image + IMAGE_TRAITS, (load<u16>(image + IMAGE_TRAITS) & ~(<u16>TRAIT_CACHEABLE)) | <u16>TRAIT_STUCK);
   return IMAGE_OK;
 }
 
@@ -319,7 +328,7 @@ function haveOneOwner(start: u32, first: u32, behind: u32): bool {
     if (head == POINTER_TO_QUESTION && isAlike) return false;
     if (bytes && head == known && head >= 0xc000) continue;
     const name = bytes ? names + NAME_BUFFER_STRIDE : names;
-    if (!readName(start, at, start + <u32>load<u16>(entry + RECORD_FIXED), name)) return false;
+    if (!readName(start, at, copiedEnd, name)) return false;
     if (!bytes) bytes = nameBytes;
     else if (nameBytes != bytes || !sameOctets(names, name, bytes)) return false;
     known = head;
@@ -347,10 +356,11 @@ function copyEntry(start: u32, index: u32, out: u32, remember: bool): u32 {
   store<u16>(entry + RECORD_FIXED, <u16>(recordFixed - message));
   store<u16>(entry + RECORD_TYPE, load<u16>(from + RECORD_TYPE));
   store<u8>(entry + RECORD_SECTION, load<u8>(from + RECORD_SECTION));
-  store<u8>(entry + RECORD_PAD, <u8>recordPad);
+  store<u8>(entry + RECORD_PAD, <u8>(rdataPad < PAD_MAX ? rdataPad : PAD_MAX));
   written++;
   plain += recordPlain;
-  pads += recordPad;
+  pads += rdataPad;
+  if (rdataIsStuck) isStuck = true;
   return end;
 }
 

@@ -1,14 +1,28 @@
 // The reply to a rewritten question goes back through plugin rewrite: the question as it was asked, names turned back,
 // TTLs clamped, the rcode replaced. Where names differ the image is taken apart and built anew for the question.
 
-import { FLAG_TC, HEADER_BYTES, MESSAGE_BYTES_MAX, RCODE_MASK } from '../shared/codes';
+import {
+  FLAG_TC,
+  HEADER_BYTES,
+  MESSAGE_BYTES_MAX,
+  RCODE_MASK,
+  TYPE_CNAME,
+  TYPE_DNAME,
+  TYPE_MX,
+  TYPE_NAPTR,
+  TYPE_NS,
+  TYPE_PTR,
+  TYPE_SOA,
+  TYPE_SRV,
+} from '../shared/codes';
 import { COMPRESS_SCRATCH, IMAGE_SCRATCH, REWRITE_MESSAGE, REWRITE_SCRATCH } from '../shared/layout';
 import { order } from '../program/chain';
 import { clampsTtl, hasNewName, isRestored, rewrittenName, rewrittenRcode, rewrittenTtl } from '../program/rewrite';
 import { NAME_BUFFERS } from '../wire/compress';
 import { load16, load32, store16, store32 } from '../wire/octets';
 import { area, askAgain } from '../wire/query';
-import { firstName, nameBytes, rdataShape, readName, shapeNames } from '../wire/reply';
+import { expandRdata } from '../wire/rdata';
+import { nameBytes, readName } from '../wire/reply';
 import { COPY_ROOM, RR_FIXED_BYTES } from './copy';
 import { TTL_AS_IS, emitImage } from './emit';
 import { writeQuestion } from './error';
@@ -138,39 +152,55 @@ function turnRecord(start: u32, at: u32, fixed: u32, end: u32, out: u32, ttl: i3
 }
 
 function turnRdata(start: u32, type: u32, at: u32, end: u32, out: u32): u32 {
-  const shape = at < end ? rdataShape(type) : 0;
-  if (!shape) {
-    memory.copy(out, at, end - at); // Bounds: takeApart() checked the room
-    return out + (end - at);
-  }
+  // Bounds: takeApart() checked the room
+  const behind = hasValue(type) ? turnValue(start, type, at, end, out) : expandRdata(start, type, at, end, out);
+  if (behind) return behind;
+  // Was cut, and filled with zeros: no rdata of its type
+  memory.copy(out, at, end - at);
+  return out + (end - at);
+}
+
+/** Rdata with its first name turned back; 0: there is none. */
+function turnValue(start: u32, type: u32, at: u32, end: u32, out: u32): u32 {
+  const from = valueOf(type, at, end);
+  if (from >= end) return 0;
   const name = area + COMPRESS_SCRATCH + NAME_BUFFERS;
-  let p = firstName(shape, at, end);
-  memory.copy(out, at, p - at);
-  let to = out + (p - at);
-  const names = shapeNames(shape);
-  for (let i: u32 = 0; i < names; i++) {
-    p = readName(start, p, end, name); // Bounds: the image's own names are well-formed
-    if (i == 0 && hasValue(type)) to += rewrittenName(name, nameBytes, to);
-    else {
-      memory.copy(to, name, nameBytes);
-      to += nameBytes;
-    }
+  let p = readName(start, from, end, name);
+  if (!p) return 0;
+  memory.copy(out, at, from - at);
+  let to = out + (from - at);
+  to += rewrittenName(name, nameBytes, to);
+  if (type == TYPE_SOA) {
+    p = readName(start, p, end, name);
+    if (!p) return 0;
+    memory.copy(to, name, nameBytes);
+    to += nameBytes;
   }
   memory.copy(to, p, end - p);
   return to + (end - p);
 }
 
+/** Address of the name in the rdata, which may be cut before it. */
+function valueOf(type: u32, at: u32, end: u32): u32 {
+  if (type == TYPE_SRV) return at + 6;
+  if (type == TYPE_MX) return at + 2;
+  if (type != TYPE_NAPTR) return at;
+  let p = at + 4;
+  for (let i: u32 = 0; i < 3 && p < end; i++) p += <u32>load<u8>(p) + 1; // Bounds: p < end
+  return p;
+}
+
 /** Types whose name rules know: SRV MX CNAME NS DNAME NAPTR SOA PTR. */
 function hasValue(type: u32): bool {
   switch (type) {
-    case 2:
-    case 5:
-    case 6:
-    case 12:
-    case 15:
-    case 33:
-    case 35:
-    case 39: return true;
+    case TYPE_NS:
+    case TYPE_CNAME:
+    case TYPE_SOA:
+    case TYPE_PTR:
+    case TYPE_MX:
+    case TYPE_SRV:
+    case TYPE_NAPTR:
+    case TYPE_DNAME: return true;
     default: return false;
   }
 }

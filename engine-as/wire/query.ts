@@ -38,7 +38,7 @@ import {
 import { optionsArePlain, optionsAreSound, packedOptionsBytes } from './options';
 import { copyLower, expandName, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
 import { load16, load32, store16 } from './octets';
-import { rdataIsSound } from './rdata';
+import { rdataIsOdd, rdataIsSound, rdataPad, rdataPlain } from './rdata';
 
 /** Shard area of this instance; set once by serve() and friends. */
 export let area: u32 = 0;
@@ -107,6 +107,9 @@ export function opcode(): u32 {
   return (queryFlags & OPCODE_MASK) >> OPCODE_SHIFT;
 }
 
+/** Rdata that came cut may have been filled with zeros since, which makes no rdata of some types. */
+let wasAccepted: bool = false;
+
 /** RRs in the additional section of a query: an OPT and a TSIG. */
 const ADDITIONAL_MAX: u32 = 2;
 
@@ -115,11 +118,13 @@ const ADDITIONAL_MAX: u32 = 2;
  * NOTIMP, FORMERR (with the question if hasQuestion), BADVERS.
  */
 export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): u32 {
+  wasAccepted = false;
   return parse(at, bytes, transport, sockaddr, ADDITIONAL_MAX);
 }
 
 /** A query that was accepted once, and to which plugin rewrite may have added an OPT since. */
 export function parseSaved(at: u32, bytes: u32, transport: u32, sockaddr: u32): u32 {
+  wasAccepted = true;
   return parse(at, bytes, transport, sockaddr, ADDITIONAL_MAX + 1);
 }
 
@@ -306,8 +311,13 @@ function parseRecord(at: u32, end: u32, isAdditional: bool): u32 {
   if (type == TYPE_OPT) {
     if (rdataBytes) return takeOptions(at, fixed, rdataBytes, isAdditional);
     if (isAdditional) takeOpt(fixed, 0);
-  } else if (rdataBytes && !rdataIsSound(messageAt, type, rdata, rdata + rdataBytes)) return 0;
-  queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + rdataBytes;
+    queryPlainBytes += plainNameBytes(messageAt, at, end) + 10;
+    return rdata;
+  }
+  if (rdataIsSound(messageAt, type, rdata, rdata + rdataBytes)) {
+    if (rdataIsOdd) isOdd = true;
+  } else if (!wasAccepted) return 0;
+  queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + rdataPlain + rdataPad;
   return rdata + rdataBytes;
 }
 

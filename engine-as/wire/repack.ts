@@ -6,6 +6,7 @@ import { IMAGE_SCRATCH } from '../shared/layout';
 import { expandName, plainNameBytes, skipName } from './name';
 import { load16, store16 } from './octets';
 import { packedOptionsBytes, packOptions } from './options';
+import { expandRdata, rdataIsSound, rdataPlain } from './rdata';
 import { area, isOdd, messageAt, messageBytes, qclass, qnameAt, qnameBytes, qtype, questionEnd } from './query';
 
 /**
@@ -47,16 +48,17 @@ export function packQuery(start: u32, room: u32): u32 {
       const behind = fixed + 10 + load16(fixed + 8);
       const isOpt = load16(fixed) == TYPE_OPT;
       if (behind > end) return 0;
-      const rest = isOpt ? 10 + packedOptionsBytes(fixed + 10, behind) : behind - fixed;
+      const isSound = !isOpt && rdataIsSound(messageAt, load16(fixed), fixed + 10, behind);
+      const rest = 10 + (isOpt ? packedOptionsBytes(fixed + 10, behind) : isSound ? rdataPlain : behind - fixed - 10);
       const nameBytes = plainNameBytes(messageAt, from, end);
       if (out + nameBytes + rest > limit) return 0;
       expandName(messageAt, from, end, out);
       out += nameBytes;
-      if (isOpt) {
-        memory.copy(out, fixed, 8); // Bounds: checked above
-        store16(out + 8, rest - 10);
-        packOptions(fixed + 10, behind, out + 10);
-      } else memory.copy(out, fixed, rest);
+      memory.copy(out, fixed, 8); // Bounds: checked above
+      store16(out + 8, rest - 10);
+      if (isOpt) packOptions(fixed + 10, behind, out + 10);
+      else if (isSound) expandRdata(messageAt, load16(fixed), fixed + 10, behind, out + 10);
+      else memory.copy(out + 10, fixed + 10, rest - 10); // packed anew already
       out += rest;
       from = behind;
     }

@@ -7,6 +7,9 @@ export class MessageError extends Error {
   override name = 'MessageError';
 }
 
+/** CoreDNS's library follows as many. */
+export const POINTERS_MAX = 126;
+
 /** A cursor over a message. Every read beyond the end throws MessageError. */
 export class OctetReader {
   readonly octets: Uint8Array;
@@ -52,15 +55,14 @@ export class OctetReader {
   }
 
   /**
-   * The name at the cursor in uncompressed wire form, spelling kept. A compression pointer (RFC 1035 §4.1.4) must
-   * point before the labels read so far, so every chain of pointers ends; pointers cost nothing towards the limit
-   * of 255 octets.
+   * The name at the cursor in uncompressed wire form, spelling kept. Compression pointers (RFC 1035 §4.1.4) may lead
+   * anywhere, as in CoreDNS's library; their number is bounded, and they cost nothing towards the limit of 255 octets.
    */
   wireName(what: string): Uint8Array {
     const name = new Uint8Array(NAME_BYTES_MAX);
     let length = 0;
     let at = this.at;
-    let runStart = at;
+    let pointers = 0;
     let end: number | undefined;
     for (;;) {
       const head = this.octets[at];
@@ -70,8 +72,7 @@ export class OctetReader {
         if (low === undefined) throw this.#cut(what);
         end ??= at + 2;
         at = ((head & 0x3f) << 8) | low;
-        if (at >= runStart) throw new MessageError(`${what}: the compression pointer does not point backwards`);
-        runStart = at;
+        if (++pointers > POINTERS_MAX) throw new MessageError(`${what}: too many compression pointers`);
         continue;
       }
       if (head > 0x3f) throw new MessageError(`${what}: unknown label type ${head >> 6}`);

@@ -178,11 +178,11 @@ export function rrArbitrary(owner: fc.Arbitrary<string>): fc.Arbitrary<Rr> {
     [17, fc.tuple(target(false), target(false))],
     [18, fc.tuple(octets(2, 2), target(false))],
     [46, fc.tuple(octets(18, 18), target(false), octets(1, 90))],
-    [47, fc.tuple(target(false), octets(2, 8))],
+    [47, fc.tuple(target(false), fc.constantFrom([0, 1, 0x40], [0, 6, 0x40, 0, 0, 0, 0, 3, 1, 1, 0x80]))],
     [16, octets(1, 200).map((part) => [[part.length, ...part]])],
     [35, fc.tuple(fc.constant([0, 1, 0, 2, 1, 83, 0, 2, 33, 33]), target(false))],
-    [64, fc.tuple(octets(2, 2), target(false), octets(0, 30))],
-    [257, octets(3, 60).map((part) => [part])],
+    [64, fc.tuple(octets(2, 2), target(false), fc.constantFrom([], [0, 1, 0, 3, 2, 104, 50, 0, 3, 0, 2, 1, 187]))],
+    [257, octets(0, 60).map((value) => [[0, 5, ...Buffer.from('issue'), ...value.filter((octet) => octet !== 0x5c)]])],
     [65280, octets(0, 60).map((part) => [part])],
   ];
   const kinds = rdata.map(([type, parts]) => fc.tuple(fc.constant(type), parts));
@@ -200,8 +200,12 @@ export const replyArbitrary = (most: number): fc.Arbitrary<Reply> =>
 
 // ------------------------------------------------------------------------------------------------ miekg/dns model
 
-/** Octets that base64 text adds when the library measures a signature. */
+/** Octets that the text of a signature (base64) or of a string (escapes) adds when the library measures it. */
 function textPad(rr: Rr): number {
+  if (rr.type === 16) {
+    const [, ...text] = rr.rdata.flatMap((part) => (Array.isArray(part) ? (part as number[]) : []));
+    return text.reduce((sum, octet) => sum + (octet === 34 || octet === 92 ? 1 : octet < 32 || octet > 126 ? 3 : 0), 0);
+  }
   if (rr.type !== 46) return 0;
   const last = rr.rdata.at(-1);
   return Array.isArray(last) ? (3 - (last.length % 3)) % 3 : 0;

@@ -84,7 +84,10 @@ test('a signed reply is never truncated', () => {
     type: 250,
     class: 255,
     ttl: 0,
-    rdata: [{ name: 'hmac-sha256.', pointer: false }, new Array<number>(48).fill(1)],
+    rdata: [
+      { name: 'hmac-sha256.', pointer: false },
+      [0, 0, 0, 0, 0, 1, 1, 44, 0, 32, ...new Array<number>(32).fill(1), 18, 52, 0, 0, 0, 0],
+    ],
   };
   engine.ask('big.example.');
   assert.equal(engine.take(composeReply(replyOf('big.example.', answers, [], [tsig]), 'standard')), IMAGE_OK);

@@ -70,13 +70,15 @@ class Reader {
     return [...this.octets.slice(this.at - bytes, this.at)];
   }
 
+  /** It may end before any of its fields. */
   rdata(type: number, end: number): Part[] {
     const shape = SHAPES.get(type);
     if (!shape || this.at === end) return [this.take(end - this.at)];
     const head = this.take(shape.fixed);
     for (let i = 0; i < (shape.strings ?? 0); i++) head.push(...this.take((this.octets[this.at] ?? 0) + 1));
     const parts: Part[] = head.length ? [head] : [];
-    for (let i = 0; i < shape.names; i++) parts.push({ name: this.name(shape.pointer), pointer: shape.pointer });
+    for (let i = 0; i < shape.names && this.at < end; i++)
+      parts.push({ name: this.name(shape.pointer), pointer: shape.pointer });
     if (this.at < end) parts.push(this.take(end - this.at));
     return parts;
   }

@@ -9,11 +9,8 @@ import {
   FLAG_TC,
   FLAG_Z,
   RCODE_FORMERR,
-  TYPE_A,
-  TYPE_AAAA,
-  TYPE_TXT,
 } from '../../../engine-as/shared/codes.ts';
-import { composeMessage, MessageError, parseMessage, type ResourceRecord, rcodeOf } from '../../dns/message.ts';
+import { composeMessage, MessageError, parseMessage, rcodeOf } from '../../dns/message.ts';
 import type { Answer, Exchanges, Query } from '../../plugin/contract.ts';
 import type { StanzaRelay } from './relay.ts';
 import { repeatsQuestion } from './reply.ts';
@@ -57,7 +54,6 @@ function answerOf(query: Uint8Array, octets: Uint8Array): Answer | undefined {
   try {
     const message = parseMessage(octets);
     const { answer, authority, additional, edns } = message;
-    if (![answer, authority, additional].every((section) => section.every(isSound))) return undefined;
     const flags = message.flags & ANSWER_FLAGS;
     const question = message.questions[0];
     return {
@@ -75,14 +71,4 @@ function answerOf(query: Uint8Array, octets: Uint8Array): Answer | undefined {
     if (error instanceof MessageError) return undefined;
     throw error;
   }
-}
-
-/** The rdata that parseMessage() leaves to others to read, as strictly as the engine takes it. */
-function isSound({ type, rdata }: ResourceRecord): boolean {
-  if (type === TYPE_A) return rdata.length === 4;
-  if (type === TYPE_AAAA) return rdata.length === 16;
-  if (type !== TYPE_TXT) return true;
-  let at = 0;
-  while (at < rdata.length) at += rdata[at]! + 1;
-  return at === rdata.length;
 }

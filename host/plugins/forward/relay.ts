@@ -189,8 +189,7 @@ export class StanzaRelay implements RelayCore {
     const isUdp = protocol === PROTOCOL_UDP;
     const state = scan.scan(this.octets, offset, bytes);
     if (state === REPLY_BROKEN || (state === REPLY_CUT && !isUdp)) {
-      this.#discard(flight, isUdp);
-      this.onFailure(flight, scan.problem);
+      this.#refuse(flight, isUdp, scan.problem);
       return;
     }
     let length = bytes;
@@ -198,13 +197,16 @@ export class StanzaRelay implements RelayCore {
       length = emptyWithTc(this.octets, offset, scan);
     }
     const seconds = (this.now() - flights.begunMs[flight]!) / 1000;
-    if (scan.isTruncated && isUdp && this.#stanza.preferUdp) {
-      this.#observe(flights.upstream[flight]!, scan.rcode, seconds);
-      flights.flags[flight]! |= FLIGHT_TCP;
-      this.onStale(flight);
-      return;
-    }
-    if (!this.#goesElsewhere(flight, offset, length, seconds)) this.#deliver(flight, offset, length, isUdp, seconds);
+    if (scan.isTruncated && isUdp && this.#stanza.preferUdp) this.#askAgainOverTcp(flight, seconds);
+    else if (!this.#goesElsewhere(flight, offset, length, seconds))
+      this.#deliver(flight, offset, length, isUdp, seconds);
+  }
+
+  /** A truncated reply, under prefer_udp. */
+  #askAgainOverTcp(flight: number, seconds: number): void {
+    this.#observe(this.flights.upstream[flight]!, this.#scan.rcode, seconds);
+    this.flights.flags[flight]! |= FLIGHT_TCP;
+    this.onStale(flight);
   }
 
   onFailure(flight: number, text: string): void {
@@ -245,16 +247,14 @@ export class StanzaRelay implements RelayCore {
     // Bounds: an attempt that fails at once is charged to its waiters, whose attempts or time end.
     for (;;) {
       const upstream = this.#nextUpstream(flight);
-      if (upstream < 0) {
-        this.#failAll(flight, failure);
-        return;
-      }
+      if (upstream < 0) break;
       flights.upstream[flight] = upstream;
       flights.flags[flight]! &= ~FLIGHT_TCP;
       const problem = this.#begin(flight);
       if (problem === undefined || !this.#charge(flight, problem)) return;
       failure = problem;
     }
+    this.#failAll(flight, failure);
   }
 
   #begin(flight: number): string | undefined {
@@ -339,22 +339,24 @@ export class StanzaRelay implements RelayCore {
   }
 
   #deliver(flight: number, offset: number, bytes: number, isUdp: boolean, seconds: number): void {
-    const { flights } = this;
-    const first = flights.head[flight]!;
-    const rest = flights.nextWaiter[first]!;
+    const first = this.flights.head[flight]!;
+    const rest = this.flights.nextWaiter[first]!;
     let length = bytes;
     if (!this.#waiters.finish(first, offset, length)) {
       // The engine looks closer than the scan: a record is damaged. Over UDP CoreDNS takes that for a reply that was cut
       const problem = recordProblem(this.octets, offset, bytes);
       const isCut = isUdp && isCutProblem(problem);
+      if (isCut && this.#stanza.preferUdp) {
+        this.#askAgainOverTcp(flight, seconds);
+        return;
+      }
       if (isCut) length = emptyWithTc(this.octets, offset, this.#scan);
       if (!isCut || !this.#waiters.finish(first, offset, length)) {
-        this.#discard(flight, isUdp);
-        this.onFailure(flight, problem ?? 'dns: bad rdata');
+        this.#refuse(flight, isUdp, problem ?? 'dns: bad rdata');
         return;
       }
     }
-    this.#observe(flights.upstream[flight]!, this.#scan.rcode, seconds);
+    this.#observe(this.flights.upstream[flight]!, this.#scan.rcode, seconds);
     this.#land(flight);
     this.#waiters.finishAll(rest, offset, length);
   }
@@ -367,10 +369,9 @@ export class StanzaRelay implements RelayCore {
   }
 
   /** The reply was damaged: what brought it is closed. */
-  #discard(flight: number, isUdp: boolean): void {
-    const { udp, tcp } = this.#members[this.flights.upstream[flight]!]!;
-    if (isUdp) udp.discard();
-    else tcp.discard();
+  #refuse(flight: number, isUdp: boolean, problem: string): void {
+    this.#members[this.flights.upstream[flight]!]![isUdp ? 'udp' : 'tcp'].discard();
+    this.onFailure(flight, problem);
   }
 
   #failAll(flight: number, text: string): void {
@@ -381,15 +382,14 @@ export class StanzaRelay implements RelayCore {
 
   /** The flight is over; its waiters are the caller's. */
   #land(flight: number): void {
-    const { flights } = this;
-    if ((flights.flags[flight]! & FLIGHT_LISTED) !== 0) flights.unlist(flight);
-    flights.release(flight);
+    if ((this.flights.flags[flight]! & FLIGHT_LISTED) !== 0) this.flights.unlist(flight);
+    this.flights.release(flight);
   }
 
   /** Whether a UDP reply is larger than the client takes (a TCP client takes anything). */
   #exceedsPayload(flight: number, bytes: number): boolean {
-    if (bytes <= 512) return false;
-    return (this.flights.flags[flight]! & FLIGHT_STREAM) === 0 && bytes > this.#waiters.payloadBytes(flight);
+    if (bytes <= 512 || (this.flights.flags[flight]! & FLIGHT_STREAM) !== 0) return false;
+    return bytes > this.#waiters.payloadBytes(flight);
   }
 
   #refusal(): string {

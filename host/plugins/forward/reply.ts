@@ -1,14 +1,9 @@
 // What an upstream's reply looks like from outside: is it whole, which rcode, may it go to the client as it is.
 // Nothing is allocated; the engine reads the records themselves when it takes the reply over.
 
-import {
-  FLAG_TC,
-  HEADER_BYTES,
-  TYPE_A,
-  TYPE_AAAA,
-  TYPE_OPT,
-  UDP_PAYLOAD_MIN,
-} from '../../../engine-as/shared/codes.ts';
+import { FLAG_TC, HEADER_BYTES, TYPE_OPT, UDP_PAYLOAD_MIN } from '../../../engine-as/shared/codes.ts';
+import { MessageError, OctetReader } from '../../dns/octet-reader.ts';
+import { expandRdata, nameProblem } from '../../dns/rdata-names.ts';
 
 /** All counted records lie within the message. */
 export const REPLY_WHOLE = 0;
@@ -49,7 +44,7 @@ export class ReplyScan {
     for (let i = u16(octets, at + 4); i > 0 && cursor < end; i--) {
       const behind = skipName(octets, cursor, end);
       const isPlain = behind >= 0 && octets[behind - 1] === 0 && octets[behind - 2]! < 0xc0;
-      const problem = isPlain ? undefined : nameProblem(octets, at, cursor, end);
+      const problem = isPlain ? undefined : nameProblem(octets.subarray(at, end), cursor - at);
       if (problem !== undefined) {
         this.problem = `bad question name: ${problem}`;
         return REPLY_BROKEN;
@@ -60,19 +55,13 @@ export class ReplyScan {
     let lastType = 0;
     for (let i = 0; i < records + additional && cursor < end; i++) {
       const fixed = skipName(octets, cursor, end);
-      if (fixed === BROKEN) {
-        this.problem = 'dns: bad rdata';
-        return REPLY_BROKEN;
-      }
+      if (fixed === BROKEN) return this.#fail(recordProblem(octets, at, bytes, i) ?? 'dns: bad rdata');
       if (fixed === CUT || fixed + RECORD_FIXED_BYTES > end) {
-        this.problem = fixed === CUT ? TOO_SHORT : fieldProblem(end - fixed);
-        return REPLY_CUT;
+        const problem = fixed === CUT ? TOO_SHORT : fieldProblem(end - fixed);
+        return this.#fail(recordProblem(octets, at, bytes, i) ?? problem);
       }
       cursor = fixed + RECORD_FIXED_BYTES + u16(octets, fixed + 8);
-      if (cursor > end) {
-        this.problem = 'dns: overflowing header size';
-        return REPLY_CUT;
-      }
+      if (cursor > end) return this.#fail(recordProblem(octets, at, bytes, i) ?? 'dns: overflowing header size');
       lastType = i < records ? 0 : u16(octets, fixed);
       if (lastType === TYPE_OPT) this.rcode |= octets[fixed + 4]! << 4;
     }
@@ -83,24 +72,34 @@ export class ReplyScan {
     }
     return REPLY_WHOLE;
   }
+
+  #fail(problem: string): number {
+    this.problem = problem;
+    return isCutProblem(problem) ? REPLY_CUT : REPLY_BROKEN;
+  }
 }
 
 /**
- * What is wrong with a record of a reply that the engine did not take, as far as it is easily seen: in the words of
- * CoreDNS's DNS library. The scan must have found the reply whole.
+ * What is wrong with the first `most` records of a reply, in the words of CoreDNS's DNS library; undefined where nothing
+ * is. The scan must have found them to lie within the message.
  */
-export function recordProblem(octets: Uint8Array, at: number, bytes: number): string | undefined {
-  const end = at + bytes;
-  const counts = u16(octets, at + 6) + u16(octets, at + 8) + u16(octets, at + 10);
-  let cursor = at + HEADER_BYTES;
-  for (let i = u16(octets, at + 4); i > 0 && cursor < end; i--)
-    cursor = Math.min(skipName(octets, cursor, end) + 4, end);
-  for (let i = 0; i < counts && cursor < end; i++) {
-    const fixed = skipName(octets, cursor, end);
-    const length = u16(octets, fixed + 8);
-    const problem = nameProblem(octets, at, cursor, end) ?? addressProblem(u16(octets, fixed), length);
+export function recordProblem(octets: Uint8Array, at: number, bytes: number, most?: number): string | undefined {
+  const message = octets.subarray(at, at + bytes);
+  const counts = most ?? u16(message, 6) + u16(message, 8) + u16(message, 10);
+  const reader = new OctetReader(message, HEADER_BYTES);
+  for (let i = u16(message, 4); i > 0 && reader.at < bytes; i--)
+    reader.at = Math.min(skipName(message, reader.at, bytes) + 4, bytes);
+  for (let i = 0; i < counts && reader.at < bytes; i++) {
+    const problem = nameProblem(message, reader.at);
     if (problem !== undefined) return problem;
-    cursor = fixed + RECORD_FIXED_BYTES + length;
+    const fixed = skipName(message, reader.at, bytes);
+    reader.at = fixed + RECORD_FIXED_BYTES;
+    try {
+      expandRdata(reader, u16(message, fixed), u16(message, fixed + 8), 'reply');
+    } catch (error) {
+      if (error instanceof MessageError) return error.message;
+      throw error;
+    }
   }
   return undefined;
 }
@@ -110,41 +109,11 @@ export function isCutProblem(problem: string | undefined): boolean {
   return problem === undefined || problem === TOO_SHORT || problem.includes('overflow');
 }
 
-function addressProblem(type: number, length: number): string | undefined {
-  const wanted = type === TYPE_A ? 4 : type === TYPE_AAAA ? 16 : length;
-  if (length === wanted || length === 0) return undefined;
-  if (length > wanted) return 'dns: bad rdlength';
-  return type === TYPE_A ? 'A: dns: overflow unpacking a' : 'AAAA: dns: overflow unpacking aaaa';
-}
-
-const POINTERS_MAX = 126;
 const TOO_SHORT = 'dns: buffer size too small';
 
 /** Which field of a record is missing when so many octets follow its name: TYPE, CLASS, TTL (32 bits), RDLENGTH. */
 function fieldProblem(octetsLeft: number): string {
   return `dns: overflow unpacking ${octetsLeft >= 4 && octetsLeft < 8 ? 'uint32' : 'uint16'}`;
-}
-
-/** Why the name cannot be read, in the words of CoreDNS's DNS library; undefined when it can. */
-function nameProblem(octets: Uint8Array, start: number, from: number, end: number): string | undefined {
-  let cursor = from;
-  let pointers = 0;
-  // Bounds: each round moves the cursor on within the message, or counts a pointer.
-  for (;;) {
-    if (cursor >= end) return TOO_SHORT;
-    const octet = octets[cursor]!;
-    if (octet === 0) return undefined;
-    if (octet < 0x40) {
-      if (cursor + 1 + octet > end) return TOO_SHORT;
-      cursor += octet + 1;
-    } else if (octet < 0xc0) {
-      return 'dns: bad rdata';
-    } else {
-      if (cursor + 1 >= end) return TOO_SHORT;
-      if (++pointers > POINTERS_MAX) return 'dns: too many compression pointers';
-      cursor = start + (u16(octets, cursor) & 0x3fff);
-    }
-  }
 }
 
 /** Makes the reply empty with TC set, in place; returns its new length. The scan must be of this reply. */
