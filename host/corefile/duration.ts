@@ -30,10 +30,12 @@ export function parseDurationMs(text: string): number {
     const part = /^(\d*)(?:\.(\d*))?([^.\d]*)/.exec(rest)!;
     const [whole, , fraction, unit] = [part[0], part[1], part[2] ?? '', part[3]!];
     if (part[1] === '' && fraction === '') throw invalid(text);
-    if (unit === '') throw new DurationError(`time: missing unit in duration "${text}"`);
+    const integer = BigInt(part[1]!.slice(0, 30) || '0');
+    if (integer > INT64_MAX + 1n) throw invalid(text);
+    if (unit === '') throw new DurationError(`time: missing unit in duration ${quoted(text)}`);
     const unitNs = UNIT_NS.get(unit);
-    if (unitNs === undefined) throw new DurationError(`time: unknown unit "${unit}" in duration "${text}"`);
-    ns += BigInt(part[1]!.slice(0, 30) || '0') * unitNs;
+    if (unitNs === undefined) throw new DurationError(`time: unknown unit ${quoted(unit)} in duration ${quoted(text)}`);
+    ns += integer * unitNs;
     // Digits beyond a nanosecond of the largest unit change nothing.
     if (fraction !== '') ns += (BigInt(fraction.slice(0, 18)) * unitNs) / 10n ** BigInt(Math.min(18, fraction.length));
     if (ns > INT64_MAX + (isNegative ? 1n : 0n)) throw invalid(text);
@@ -44,5 +46,12 @@ export function parseDurationMs(text: string): number {
 }
 
 function invalid(text: string): DurationError {
-  return new DurationError(`time: invalid duration "${text}"`);
+  return new DurationError(`time: invalid duration ${quoted(text)}`);
+}
+
+/** Go's package time quotes in its own way: octets that are no printable ASCII as `\\xNN`. */
+function quoted(text: string): string {
+  const octets = Buffer.from(text).toString('latin1').replace(/["\\]/g, '\\$&');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  return `"${octets.replace(/[\x00-\x1f\x80-\xff]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`;
 }

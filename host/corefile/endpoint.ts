@@ -40,5 +40,5 @@ export function portNumber(text: string): number | undefined {
 }
 
 function refused(text: string, reason: string): EndpointError {
-  return new EndpointError(`address ${text}: ${reason}`);
+  return new EndpointError(text === '' ? reason : `address ${text}: ${reason}`);
 }

@@ -35,7 +35,7 @@ export interface Directive<Config = unknown, ControlOf extends Control = Control
   readonly name: string;
   /** Takes all occurrences of the word in one block. Throws `reader.error(...)`. */
   parse(reader: DirectiveReader): Config;
-  /** For words about the block itself: asked right after parse(). */
+  /** Right after parse(): for words about the block itself, and for a look at what they name. Throws UserError. */
   settings?(config: Config, log: Log): Partial<BlockSettings>;
   control?(config: Config, block: ServerBlock, services: ControlServices): ControlOf;
   compile?(config: Config, program: BlockProgram, control: ControlOf | undefined): void;

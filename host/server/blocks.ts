@@ -54,7 +54,7 @@ function settled<T>(loaded: LoadedDirective, run: () => T): T {
     return run();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const { reader } = loaded;
-    throw reader.error(reader.word, error.message);
+    const { reader, name } = loaded;
+    throw reader.error(reader.word, error.message.replace(`plugin/${name}: `, ''));
   }
 }

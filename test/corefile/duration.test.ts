@@ -43,6 +43,10 @@ test("wrong durations, in Go's words", () => {
     ['9999999h', 'time: invalid duration "9999999h"'],
     ['99999999999999999999999999999999s', 'time: invalid duration "99999999999999999999999999999999s"'],
     ['--5s', 'time: invalid duration "--5s"'],
+    ['99999999999999999999', 'time: invalid duration "99999999999999999999"'],
+    ['9223372036854775807', 'time: missing unit in duration "9223372036854775807"'],
+    ['1é', String.raw`time: unknown unit "\xc3\xa9" in duration "1\xc3\xa9"`],
+    ['a"\\\n', String.raw`time: invalid duration "a\"\\\x0a"`],
   ];
   for (const [text, message] of cases) assert.throws(() => parseDurationMs(text), { name: 'DurationError', message });
 });

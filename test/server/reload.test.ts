@@ -161,7 +161,10 @@ describe('reload', { concurrency: 5 }, () => {
     const refusals: readonly (readonly [text: string, error: RegExp])[] = [
       [corefile(ports, 'nosuch'), /^Corefile:5 - Error during parsing: Unknown directive 'nosuch'$/],
       [corefile(ports, 'cache 0'), /^plugin\/cache: Corefile:5 - Error during parsing: .*: 0$/],
-      [corefile(moved, ...kubernetes('nosuch')), /^plugin\/kubernetes: Corefile:5 - stat nosuch: no such file/],
+      [
+        corefile(moved, ...kubernetes('nosuch')),
+        /^plugin\/kubernetes: Corefile:5 - Error during parsing: stat nosuch: no such file/,
+      ],
       [corefile(moved, ...kubernetes('Corefile')), /^plugin\/kubernetes: Corefile:5 - /],
       [corefile({ ...moved, health: heldHealth }, 'whoami'), /^plugin\/health: Corefile:2 - .*address already in use$/],
       [corefile({ ...next, dns: held }, 'whoami'), /^Listen: listen tcp :\d+: bind: address already in use$/],

@@ -51,7 +51,8 @@ export function parseCache(reader: DirectiveReader): CacheConfig {
 }
 
 function parseStanza(reader: DirectiveReader, args: readonly Token[]): CacheConfig {
-  const ttlToken = args[0] !== undefined && reader.maybeInteger(args[0]) !== undefined ? args[0] : undefined;
+  // A number that is too large is none, and so a zone
+  const ttlToken = args[0] !== undefined && isInt64(args[0].text) ? args[0] : undefined;
   const ttl = ttlToken && maxSeconds(reader, ttlToken);
   const config = {
     zones: reader.zones(ttlToken === undefined ? args : args.slice(1)),
@@ -119,6 +120,12 @@ function parseStore(reader: DirectiveReader, property: Line, before: StoreConfig
     maxSeconds: ttlToken === undefined ? before.maxSeconds : maxSeconds(reader, ttlToken),
     minSeconds: minToken === undefined ? before.minSeconds : minSeconds(reader, minToken),
   };
+}
+
+function isInt64(text: string): boolean {
+  if (!/^[-+]?\d+$/.test(text)) return false;
+  const value = BigInt(text.replace(/^\+/, ''));
+  return BigInt.asIntN(64, value) === value;
 }
 
 function maxSeconds(reader: DirectiveReader, token: Token): number {

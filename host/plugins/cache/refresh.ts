@@ -35,7 +35,8 @@ export function parsePrefetch(reader: DirectiveReader, property: Line, before: P
 }
 
 function parsePercent(reader: DirectiveReader, token: Token): number {
-  const last = token.text.at(-1) ?? '';
+  // CoreDNS looks at the last octet
+  const last = Buffer.from(token.text).toString('latin1').slice(-1);
   if (last !== '%') throw reader.error(token, `last character of percentage should be \`%\`, but is: '${last}'`);
   const percent = reader.integer({ ...token, text: token.text.slice(0, -1) });
   if (percent < 10 || percent > 90) throw reader.error(token, `percentage should fall in range [10, 90]: ${percent}`);

@@ -30,29 +30,42 @@ const WORDS_MAX = 15;
 const UPSTREAMS_MAX = 255;
 const DEFAULT_PORT = '53';
 const FILE_BYTES_MAX = 1 << 20;
-const MISSING_TRANSPORTS: readonly string[] = ['tls', 'https'];
-/** Transports of other plugins, with their ports. */
-const REFUSED_TRANSPORTS: ReadonlyMap<string, string> = new Map([
+/** Words before `://` that CoreDNS knows, with their ports; any other is part of a (strange) name. */
+const TRANSPORT_PORTS: ReadonlyMap<string, string> = new Map([
+  ['dns', DEFAULT_PORT],
+  ['tls', '853'],
+  ['https', '443'],
   ['quic', '853'],
   ['grpc', '443'],
-  ['https3', '443'],
+  ['https3', ''],
   ['unix', ''],
 ]);
+/** Those that CoreDNS's forward takes, and this server not yet. */
+const MISSING_TRANSPORTS: readonly string[] = ['tls', 'https'];
+/** What CoreDNS makes of an address with `https3://` and without a port. */
+const NOWHERE: UpstreamTarget = { text: '', address: '', port: -1, portText: '' };
 
 /**
  * Targets in the order of the words, upstreams without repetition.
  * @param mayBeEmpty accepts files that name no nameserver even if no upstream is left: every query is SERVFAIL then.
  */
 export function parseTargets(reader: DirectiveReader, words: readonly Token[], mayBeEmpty: boolean): Target[] {
+  for (const word of words) refusePath(reader, word);
   const targets: Target[] = [];
   const emptyFiles: string[] = [];
+  const refusals: Error[] = [];
   let wordCount = 0;
   for (const word of words) {
     const found = targetsOf(reader, word);
-    if (found.length === 0) emptyFiles.push(word.text);
-    else wordCount++;
-    targets.push(...found);
+    if (found instanceof Error) refusals.push(found);
+    else if (found.length === 0) emptyFiles.push(word.text);
+    else {
+      wordCount++;
+      targets.push(...found);
+    }
   }
+  // Transports are looked at when all words have been understood
+  if (refusals[0] !== undefined) throw refusals[0];
   const last = words.at(-1)!;
   if (wordCount > WORDS_MAX) throw reader.error(last, `more than ${WORDS_MAX} TOs configured: ${wordCount}`);
   const unique = withoutRepetition(targets);
@@ -92,7 +105,8 @@ export function resolverTarget(text: string): UpstreamTarget | undefined {
 
 /** Why the upstream cannot be dialled at all, in Go's words; undefined when it can. */
 export function dialProblem(target: UpstreamTarget, protocol: 'udp' | 'tcp'): string | undefined {
-  const { portText, port, source, address } = target;
+  const { text, portText, port, source, address } = target;
+  if (text === '') return `dial ${protocol}: missing address`;
   if (port < 0) {
     const reason = /^\d+$/.test(portText)
       ? `address ${portText}: invalid port`
@@ -112,35 +126,55 @@ function sourceText(source: string): string {
   return source.includes(':') ? `[${source}]:0` : `${source}:0`;
 }
 
-function targetsOf(reader: DirectiveReader, word: Token): Target[] {
-  const scheme = /^([a-z0-9]+):\/\//.exec(word.text)?.[1];
-  if (scheme !== undefined && MISSING_TRANSPORTS.includes(scheme)) {
-    throw reader.error(word, `transport ${scheme}:// is not supported yet: '${word.text}'`);
-  }
-  if (scheme !== undefined && REFUSED_TRANSPORTS.has(scheme)) throw refusedTransport(reader, word, scheme);
-  const text = scheme === 'dns' ? word.text.slice('dns://'.length) : word.text;
+function refusePath(reader: DirectiveReader, word: Token): void {
+  if (!/^https:\/\/.*\//s.test(word.text)) return;
+  const text = 'paths are not allowed in HTTPS upstream addresses (the /dns-query path is used by default)';
+  throw reader.error(word, `${text}: ${word.text}`);
+}
+
+/** An Error: the word means an upstream that cannot be had, which is told when all words have been understood. */
+function targetsOf(reader: DirectiveReader, word: Token): Target[] | Error {
+  const { transport, text } = transportOf(word.text);
   if (text === '') throw reader.error(word, `invalid address: ${JSON.stringify(word.text)}`);
-  const target = targetOf(text);
-  if (target !== undefined) return [target];
+  if (transport === 'unix') return refusal(reader, word, transport, withoutZone(text));
+  const target = targetOf(text, TRANSPORT_PORTS.get(transport));
+  if (target !== undefined) {
+    if (transport === 'dns') return [target];
+    if (transport === 'https3' && target.portText === '' && splitPort(text) === undefined) return [NOWHERE];
+    return refusal(reader, word, transport, target.text);
+  }
   const file = splitPort(text) === undefined ? unbracketed(text) : text;
   const lines = readLines(reader, word, file);
   if (lines !== undefined) return nameserversOf(lines).map((each) => nameserver(reader, word, file, each));
-  const host = hostOf(text);
-  if (host !== undefined) return [host];
-  throw reader.error(word, `not an IP address, file, or valid domain: ${JSON.stringify(word.text)}`);
+  const host = transport === 'dns' || MISSING_TRANSPORTS.includes(transport) ? hostOf(text) : undefined;
+  if (host === undefined) {
+    throw reader.error(word, `not an IP address, file, or valid domain: ${JSON.stringify(word.text)}`);
+  }
+  return transport === 'dns' ? [host] : refusal(reader, word, transport, host.host);
 }
 
-function refusedTransport(reader: DirectiveReader, word: Token, scheme: string): Error {
-  const text = word.text.slice(`${scheme}://`.length);
-  const target = targetOf(text, REFUSED_TRANSPORTS.get(scheme));
-  if (scheme === 'unix' || target !== undefined) {
-    const address = scheme === 'unix' ? text : target!.text;
-    return reader.error(
-      word,
-      `'${scheme}' is not supported as a destination protocol in forward: ${scheme}://${address}`,
-    );
+function transportOf(text: string): { readonly transport: string; readonly text: string } {
+  const [head, transport] = /^([a-z0-9]+):\/\//.exec(text) ?? [];
+  if (transport === undefined || !TRANSPORT_PORTS.has(transport)) return { transport: 'dns', text };
+  return { transport, text: text.slice(head!.length) };
+}
+
+function refusal(reader: DirectiveReader, word: Token, transport: string, address: string): Error {
+  if (MISSING_TRANSPORTS.includes(transport)) {
+    return reader.error(word, `transport ${transport}:// is not supported yet: '${word.text}'`);
   }
-  return reader.error(word, `not an IP address, file, or valid domain: ${JSON.stringify(word.text)}`);
+  const text = `'${transport}' is not supported as a destination protocol in forward`;
+  return reader.error(word, `${text}: ${transport}://${address}`);
+}
+
+/** Without `%zone`, as CoreDNS's messages have it: what stands behind the zone's last colon is the port. */
+function withoutZone(text: string): string {
+  const percent = text.lastIndexOf('%');
+  if (percent < 0) return text;
+  const zone = text.slice(percent + 1);
+  const colon = zone.lastIndexOf(':');
+  const host = text.slice(0, percent) + (text.startsWith('[') ? ']' : '');
+  return colon < 0 ? host : host + zone.slice(colon);
 }
 
 /** `HOST:PORT`, `[HOST]:PORT` as Go splits them; undefined when there is no port. */

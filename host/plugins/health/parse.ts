@@ -33,7 +33,7 @@ export function parseHealth(reader: DirectiveReader): HealthConfig {
     // CoreDNS makes a URL of the address before it listens
     const port = /:([^:\d][^:]*)$/.exec(listenAt.text)?.[0];
     const text = `parse "http://${listenAt.text}": invalid port ${JSON.stringify(port)} after host`;
-    reader.refuseLast(reader.error(listenAt, port === undefined ? listen.fault : text));
+    reader.refuseLast(reader.error(listenAt, port === undefined ? `listen tcp: ${listen.fault}` : text));
   }
   return { address: listen.address, port: listen.port, lameduckMs };
 }

@@ -79,7 +79,7 @@ export async function waitForSync(
 }
 
 /** As CoreDNS weighs them: a kubeconfig file, an endpoint, the pod the process runs in. */
-function accessOf(config: KubernetesConfig): Access {
+export function accessOf(config: KubernetesConfig): Access {
   if (config.kubeconfig !== undefined) return { kind: 'kubeconfig', ...config.kubeconfig };
   if (config.endpoint !== undefined) return { kind: 'endpoint', url: config.endpoint, tls: config.tls };
   return { kind: 'in-cluster' };

@@ -13,6 +13,7 @@ import {
 } from '../../../engine-as/shared/codes.ts';
 import { composeName, isInZone, longestZone } from '../../dns/name.ts';
 import { parseTarget } from '../../dns/rdata.ts';
+import { checkAccess, podEnvironment } from '../../kubernetes/access.ts';
 import { errorAnswer } from '../../plugin/chain.ts';
 import type {
   Answer,
@@ -24,7 +25,7 @@ import type {
   Query,
   ShardServices,
 } from '../../plugin/contract.ts';
-import { type ClientShare, createControl, type KubernetesControl } from './control.ts';
+import { accessOf, type ClientShare, createControl, type KubernetesControl } from './control.ts';
 import { clientOctets, collectLabels } from './labels.ts';
 import { type KubernetesConfig, parseKubernetes } from './parse.ts';
 
@@ -34,6 +35,11 @@ const CHAIN_MAX = 10;
 export const kubernetes: Directive<KubernetesConfig, KubernetesControl> = {
   name: 'kubernetes',
   parse: parseKubernetes,
+  settings: (config) => {
+    // The client is made when the directive is read, as in CoreDNS
+    checkAccess(accessOf(config), podEnvironment());
+    return {};
+  },
   control: createControl,
   compile,
   create: (config, _block, services, shared) => createPlugin(config, services, shared as ClientShare | undefined),

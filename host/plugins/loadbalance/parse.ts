@@ -59,12 +59,12 @@ function parseWeighted(reader: DirectiveReader, policy: Token, more: readonly To
   return { file: reader.path(file), reloadMs };
 }
 
-/** A negative duration makes CoreDNS panic as soon as it serves. */
 function parseReload(reader: DirectiveReader, duration: Token): number {
   const invalid = () => reader.error(duration, `invalid reload duration '${duration.text}'`);
   try {
     const ms = parseDurationMs(duration.text);
-    if (ms < 0) throw invalid();
+    // There the process panics as soon as it serves.
+    if (ms < 0) reader.refuseLast(invalid());
     return ms;
   } catch (error) {
     throw error instanceof DurationError ? invalid() : error;

@@ -140,9 +140,10 @@ function extendedError(reader: DirectiveReader, property: Line): TemplateRule['e
   const value = /^\d+$/.test(text) ? Number(text) : undefined;
   if (value === undefined || value > 0xffff) {
     const why = value === undefined ? 'invalid syntax' : 'value out of range';
+    // CoreDNS names the line's last word
     throw reader.error(
       code!,
-      `error parsing extended DNS error code ${text}, strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`,
+      `error parsing extended DNS error code ${(reason ?? code!).text}, strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`,
     );
   }
   return { code: value, reason: reason?.text ?? '' };

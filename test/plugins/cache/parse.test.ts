@@ -129,6 +129,7 @@ const WRONG: readonly (readonly [body: string, line: number, word: string, text:
   [withLines('prefetch 1 1'), 3, '1', 'time: missing unit in duration "1"'],
   [withLines('prefetch 1 1m 10'), 3, '10', "last character of percentage should be `%`, but is: '0'"],
   [withLines('prefetch 1 1m x%'), 3, 'x', 'strconv.Atoi: parsing "x": invalid syntax'],
+  [withLines('prefetch 1 1m ٣'), 3, '٣', "last character of percentage should be `%`, but is: '£'"],
   [withLines('prefetch 1 1m 9%'), 3, '9%', 'percentage should fall in range [10, 90]: 9'],
   [withLines('prefetch 1 1m 91%'), 3, '91%', 'percentage should fall in range [10, 90]: 91'],
   [withLines('serve_stale 1h verify 1s 1s 1s 1s'), 3, '1s', `${ARGUMENTS} '1s'`],

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { createForward, forward } from '../../../host/plugins/forward/forward.ts';
 import type { Stanza } from '../../../host/plugins/forward/parse.ts';
-import type { UpstreamTarget } from '../../../host/plugins/forward/targets.ts';
+import { dialProblem, type UpstreamTarget } from '../../../host/plugins/forward/targets.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
 
 const PREFIX = 'plugin/forward: Corefile:';
@@ -199,6 +199,23 @@ test('several stanzas', () => {
   );
 });
 
+test('https3:// without a port leads nowhere, and every transport takes a file', () => {
+  const [nowhere, other] = parse('forward . https3://9.9.9.9 https3://[2001:db8::1] 9.9.9.9')[0]!.to;
+  assert.ok(nowhere !== undefined && 'text' in nowhere && other !== undefined && 'text' in other);
+  assert.equal(nowhere.text, '');
+  assert.equal(other.text, '9.9.9.9:53');
+  assert.equal(dialProblem(nowhere, 'udp'), 'dial udp: missing address');
+  assert.equal(dialProblem(nowhere, 'tcp'), 'dial tcp: missing address');
+  assert.equal(dialProblem(other, 'udp'), undefined);
+  const file = join(mkdtempSync(join(tmpdir(), 'forward-')), 'resolv.conf');
+  writeFileSync(file, 'nameserver 192.0.2.5\n');
+  for (const transport of ['tls', 'quic', 'grpc', 'https3']) {
+    const [target] = parse(`forward . ${transport}://${file}`)[0]!.to;
+    assert.ok(target !== undefined && 'text' in target);
+    assert.equal(target.text, '192.0.2.5:53');
+  }
+});
+
 test('wrong stanzas', () => {
   const long = 'x'.repeat(64);
   const cases: [string, string][] = [
@@ -208,6 +225,20 @@ test('wrong stanzas', () => {
     ['forward . ./nosuch.conf', '2 - Error during parsing: not an IP address, file, or valid domain: "./nosuch.conf"'],
     ['forward . dns://', '2 - Error during parsing: invalid address: "dns://"'],
     ['forward . grpc://name', '2 - Error during parsing: not an IP address, file, or valid domain: "grpc://name"'],
+    ['forward . https3://', '2 - Error during parsing: invalid address: "https3://"'],
+    [
+      'forward . https3://9.9.9.9:443',
+      "2 - Error during parsing: 'https3' is not supported as a destination protocol in forward: https3://9.9.9.9:443",
+    ],
+    [
+      'forward . unix://[fe80::1%eth0]:53',
+      "2 - Error during parsing: 'unix' is not supported as a destination protocol in forward: unix://[fe80::1]:53",
+    ],
+    ['forward . quic://9.9.9.9 :53', '2 - Error during parsing: not an IP address, file, or valid domain: ":53"'],
+    [
+      'forward . :53 https://9.9.9.9/x',
+      '2 - Error during parsing: paths are not allowed in HTTPS upstream addresses (the /dns-query path is used by default): https://9.9.9.9/x',
+    ],
     ['forward . a..b', '2 - Error during parsing: not an IP address, file, or valid domain: "a..b"'],
     ['forward . :53', '2 - Error during parsing: not an IP address, file, or valid domain: ":53"'],
     ['forward . tls://9.9.9.9', "2 - Error during parsing: transport tls:// is not supported yet: 'tls://9.9.9.9'"],

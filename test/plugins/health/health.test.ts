@@ -30,7 +30,7 @@ test('parse: refusals', () => {
     ['health {\nnosuch\n}', "unknown property 'nosuch'"],
     ['health :x', 'parse "http://:x": invalid port ":x" after host'],
     ['health :x {\nnosuch\n}', "unknown property 'nosuch'"],
-    ['health :1\nhealth :99999', 'address 99999: invalid port'],
+    ['health :1\nhealth :99999', 'listen tcp: address 99999: invalid port'],
     ['health {\nlameduk 5s\n}', `unknown property 'lameduk', did you mean "lameduck"?`],
   ];
   for (const [inside, text] of cases) {

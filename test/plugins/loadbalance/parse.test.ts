@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AddressOrder, BlockProgram } from '../../../host/plugin/contract.ts';
 import { loadbalance } from '../../../host/plugins/loadbalance/loadbalance.ts';
-import { readerOf } from '../../corefile/reader-of.ts';
+import { parsed } from '../support/reader.ts';
 
-const parse = (body: string) => loadbalance.parse(readerOf('loadbalance', body));
+const parse = (body: string) => parsed(loadbalance.parse, 'loadbalance', body);
 const PLAIN = { policy: 'round_robin', weights: undefined, prefer: [] };
 const weighted = (file: string, reloadMs: number) => ({ policy: 'weighted', weights: { file, reloadMs }, prefer: [] });
 const subnet = (octets: readonly number[], prefixBits: number) => ({ octets: Uint8Array.from(octets), prefixBits });
@@ -56,6 +56,13 @@ test('parse: errors name file, line and word', () => {
     [' loadbalance weighted w {\n reload 1s 2s\n }', 3, '2s', 'unexpected argument'],
     [' loadbalance weighted w {\n reload 5\n }', 3, '5', "invalid reload duration '5'"],
     [' loadbalance weighted w {\n reload -5s\n }', 3, '-5s', "invalid reload duration '-5s'"],
+    [' loadbalance weighted w {\n reload -5s\n }\n loadbalance best', 5, 'best', 'unknown policy: best'],
+    [
+      ' loadbalance weighted w {\n reload 5s\n } {\n prefer 10.0.0.0/8\n }',
+      2,
+      'weighted',
+      "'prefer' with 'weighted' is not supported yet",
+    ],
     [' loadbalance {\n prefer 10.0.0.0\n }', 3, '10.0.0.0', 'invalid CIDR "10.0.0.0": invalid CIDR address: 10.0.0.0'],
     [' loadbalance {\n prefer ::1/129\n }', 3, '::1/129', 'invalid CIDR "::1/129": invalid CIDR address: ::1/129'],
     [' loadbalance {\n reload 5s\n }', 3, 'reload', "unknown property 'reload'"],

@@ -152,6 +152,7 @@ test('parse: what is refused, with file, line and word', () => {
     ['template IN A {\n rcode BADVERS\n }', 3, 'BADVERS', /unknown rcode BADVERS/],
     ['template IN A {\n ederror\n }', 3, 'ederror', /Wrong argument count/],
     ['template IN A {\n ederror x\n }', 3, 'x', /error parsing extended DNS error code x, .*invalid syntax/],
+    ['template IN A {\n ederror x y\n }', 3, 'x', /error code y, strconv.ParseUint: parsing "x": invalid syntax/],
     ['template IN A {\n ederror 65536\n }', 3, '65536', /value out of range/],
     ['template IN A {\n ederror 1 a b\n }', 3, 'b', /Wrong argument count/],
     ['template IN A {\n anwser x\n }', 3, 'anwser', /anwser/],
