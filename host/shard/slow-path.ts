@@ -44,6 +44,8 @@ interface Run {
   readonly startedMs: number;
 }
 
+const nothing = () => {};
+
 export class SlowPath {
   readonly #parts: SlowPathParts;
   /** In the order of their beginning. A late outcome of a run that is not here any more is forgotten. */
@@ -105,14 +107,28 @@ export class SlowPath {
 
   /** Tells the plugins above the exchange's step. */
   report(handle: ExchangeHandle, rcode: number, text: string): void {
+    this.#reporter(handle, { rcode, text })();
+  }
+
+  /** The same, to be called when the exchange may be over. */
+  #reporter(handle: ExchangeHandle, failure: Rewritten['reported']): () => void {
+    if (failure === undefined) return nothing;
     const { exchanges } = this.#parts;
     const links = this.#block(handle)?.links ?? [];
     const below = Math.min(exchanges.linkIndex(handle), links.length);
-    if (!links.slice(0, below).some((link) => link.plugin?.onError !== undefined)) return;
+    if (!links.slice(0, below).some((link) => link.plugin?.onError !== undefined)) return nothing;
     try {
-      reportAbove(links, below, exchanges.query(handle), rcode, text);
+      const query = exchanges.query(handle);
+      return () => {
+        try {
+          reportAbove(links, below, query, failure.rcode, failure.text);
+        } catch (error) {
+          this.panic(handle, error);
+        }
+      };
     } catch (error) {
       this.panic(handle, error);
+      return nothing;
     }
   }
 
@@ -165,16 +181,17 @@ export class SlowPath {
       exchanges.fail(handle, RCODE_SERVFAIL, '');
       return;
     }
+    const report = this.#reporter(handle, outcome.kind === 'answer' ? outcome.rewritten?.reported : undefined);
     if (outcome.kind === 'drop') exchanges.drop(handle);
     else if (outcome.error !== undefined) exchanges.fail(handle, outcome.rcode, outcome.error);
     else this.#finish(handle, query, outcome);
+    // Behind the query's own line, as in CoreDNS
+    report();
   }
 
   /** Puts what the query has become in its place; false: there is no room for it. */
-  #isKept(handle: ExchangeHandle, { message, isRestored, reported }: Rewritten): boolean {
-    if (!this.#parts.exchanges.rewrite(handle, composeMessage(message), isRestored)) return false;
-    if (reported !== undefined) this.report(handle, reported.rcode, reported.text);
-    return true;
+  #isKept(handle: ExchangeHandle, { message, isRestored }: Rewritten): boolean {
+    return this.#parts.exchanges.rewrite(handle, composeMessage(message), isRestored);
   }
 
   #finish(handle: ExchangeHandle, query: Query, answer: Answer): void {

@@ -69,4 +69,27 @@ export const cacheScenarios: readonly Scenario[] = [
       await stage.compareMetrics((family) => !/evictions|entries|conn_cache/.test(family));
     },
   },
+  {
+    name: 'rewrite over a cache: what is stored, counted, logged and told to errors',
+    corefile: corefile(
+      'rewrite stop name regex (.*)[.]alias[.]test {1}.example.org answer auto',
+      'rewrite rcode exact servfail.example.org SERVFAIL NXDOMAIN',
+      'rewrite continue edns0 local set 0xff10 {qname}',
+      'rewrite type TXT A',
+      'rewrite continue ttl regex .* 60',
+      'cache 30',
+      'forward . 127.0.0.1:@UPSTREAM@ {\n read_timeout 300ms\n max_fails 0\n }',
+    ),
+    async script(stage) {
+      const labels = ['www', 'nx', 'refused', 'echo', 'alias', 'mix', 'drop', 'garbage'];
+      const names = [...labels.map((label) => `${label}.Alias.test.`), 'www.example.org.', 'servfail.example.org.'];
+      for (const name of [...names, ...names]) {
+        for (const type of ['A', 'TXT'] as const) await stage.ask(name, type);
+        await stage.ask(name, 'AAAA', { edns: { size: 1232, isDo: true } });
+        await stage.ask(name, 'A', { tcp: true });
+      }
+      await stage.compareMetrics((family) => !family.includes('conn_cache'));
+      stage.compareLogs();
+    },
+  },
 ];
