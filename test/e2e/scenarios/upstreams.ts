@@ -183,7 +183,18 @@ export const upstreamScenarios: readonly Scenario[] = [
       .join(''),
     async script(stage) {
       const damaged = ['bare', 'cut', 'loop', 'huge', 'bigu', 'mismatch', 'lower', 'garbage'];
-      const odd = ['twice', 'longtxt', 'ttl0', 'referral', 'dangle', 'yxdomain', 'nodatanosoa', 'nxnosoa', 'formerr'];
+      const odd = [
+        'text',
+        'twice',
+        'longtxt',
+        'ttl0',
+        'referral',
+        'dangle',
+        'yxdomain',
+        'nodatanosoa',
+        'nxnosoa',
+        'formerr',
+      ];
       for (const label of [...damaged, ...odd]) {
         for (const zone of ['plain', 'kept', 'kept']) {
           const name = `${label}.${zone}.example.org.`;
