@@ -22,7 +22,7 @@ export interface Message {
   readonly questions: readonly Question[];
   readonly answer: readonly ResourceRecord[];
   readonly authority: readonly ResourceRecord[];
-  /** Without the OPT, which is `edns`. */
+  /** Without the last OPT, which is `edns`. */
   readonly additional: readonly ResourceRecord[];
   readonly edns?: Edns | undefined;
 }
@@ -78,7 +78,7 @@ export function parseMessage(octets: Uint8Array): Message {
     questions,
     answer,
     authority,
-    additional: opt === undefined ? last : last.filter((record) => record.type !== TYPE_OPT),
+    additional: opt === undefined ? last : last.filter((record) => record !== opt),
     edns: opt && parseEdns(opt),
   };
 }

@@ -173,14 +173,18 @@ test('compressed names are expanded, in rdata as well', () => {
   );
 });
 
-test('the last of two OPTs counts, and none of them stays in the additional section', () => {
-  const parsed = parseMessage(
-    octetsOf(
-      `${QUERY.replace(/0000 0000 03/, '0000 0002 03')} 00 0029 0200 00000000 0000  00 0029 04d0 01008000 0006 0003 0002 abcd`,
-    ),
+test('the last of two OPTs counts; the other stays in the additional section, and owners are kept', () => {
+  const octets = octetsOf(
+    `${QUERY.replace(/0000 0000 03/, '0000 0002 03')} 00 0029 0200 00000000 0000 0158 00 0029 04d0 01008000 0006 0003 0002 abcd`,
   );
-  assert.deepEqual(parsed.additional, []);
+  const parsed = parseMessage(octets);
+  assert.deepEqual(
+    parsed.additional.map(({ name, type, class: size }) => [name, type, size]),
+    [['.', 41, 512]],
+  );
+  assert.deepEqual(composeMessage(parsed), octets);
   assert.deepEqual(parsed.edns, {
+    owner: octetsOf('0158 00'),
     payloadBytes: 1232,
     extendedRcode: 1,
     version: 0,

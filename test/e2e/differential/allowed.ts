@@ -30,13 +30,6 @@ export const ALLOWED: readonly AllowedDifference[] = [
         )),
   },
   {
-    // Still to be mended: a query with two OPTs keeps only the last on the slow face, CoreDNS's reply has bits of both.
-    reason: 'open: DO and Z of the reply to a query with two OPTs, under `rewrite edns0`',
-    explains: (probe, { comparison }) =>
-      probe.extras.some((extra) => extra === 'opt' || extra === 'owned opt') &&
-      comparison.differences.every((difference) => difference.startsWith('opt: ')),
-  },
-  {
     reason: 'CoreDNS sends what is no DNS message, for instance `_udp.` before a name of 255 octets',
     explains: (_, { comparison }) => /^form: well-formed \/ malformed/.test(comparison.differences[0] ?? ''),
   },
