@@ -61,6 +61,8 @@ export const RCODE_MASK = 0x000f;
 
 // EDNS (RFC 6891) and the options that an answer echoes
 export const EDNS_DO = 0x8000;
+/** Version of an OPT, of size 0 and empty, that the slow face adds only to tell the engine an extended rcode. */
+export const EDNS_VERSION_STAND_IN = 0xff;
 export const OPTION_NSID = 3;
 export const OPTION_ECS = 8;
 export const OPTION_EXPIRE = 9;

@@ -3,6 +3,7 @@
 //   exchange ─► Query ─► chain from the step's link on ─► Outcome ─► octets in LARGE_IN ─► finish() or fail()
 
 import {
+  EDNS_VERSION_STAND_IN,
   FLAG_CD,
   FLAG_QR,
   FLAG_RD,
@@ -281,9 +282,9 @@ class Room {
   }
 }
 
-/** Rcodes above 15 need an OPT (RFC 6891 §6.1.3). */
+/** Rcodes above 15 need an OPT (RFC 6891 §6.1.3); where no plugin made one, the engine takes the client's. */
 function extendedRcode({ edns, rcode }: Answer): Edns {
-  const opt = edns ?? { payloadBytes: MESSAGE_BYTES_MAX, version: 0, flags: 0, options: [] };
+  const opt = edns ?? { payloadBytes: 0, version: EDNS_VERSION_STAND_IN, flags: 0, options: [] };
   return { ...opt, extendedRcode: rcode >> 4 };
 }
 
