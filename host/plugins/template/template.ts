@@ -56,6 +56,13 @@ export const template: Directive<TemplateConfig, Control> = {
 /** A record that CoreDNS cannot write either: it sends nothing at all. */
 class NoReply extends Error {
   override name = 'NoReply';
+  /** False: the text has no record at all. */
+  readonly isRecord: boolean;
+
+  constructor(message: string, isRecord = true) {
+    super(message);
+    this.isRecord = isRecord;
+  }
 }
 
 /** A template that failed, or whose text is no record. */
@@ -111,10 +118,16 @@ class Templates implements Plugin {
     const data = templateData(matched);
     const sections: Record<Section, ResourceRecord[]> = { answer: [], additional: [], authority: [] };
     let isTruncated = false;
+    let unwritten: NoReply | undefined;
     for (const section of SECTIONS) {
       for (const text of rule.templates[section]) {
         const record = this.#record(text, data, labels, section);
-        if (record === undefined) throw missingRecord(matched.query, section);
+        if (record instanceof NoReply) {
+          if (section === 'answer' && !record.isRecord) refuseAlias(matched.query);
+          // The texts behind it are still made: one that fails is told.
+          unwritten ??= record;
+          continue;
+        }
         sections[section].push(record);
         const chased = section === 'answer' ? await this.#chase(matched.query, record) : undefined;
         if (chased === undefined) continue;
@@ -122,6 +135,7 @@ class Templates implements Plugin {
         sections.answer.push(...chased.answer);
       }
     }
+    if (unwritten !== undefined) throw unwritten;
     if (rcode > 0xf && error === undefined && matched.query.message.edns === undefined) {
       throw new NoReply('the rcode needs an OPT, and there is none');
     }
@@ -135,7 +149,7 @@ class Templates implements Plugin {
     };
   }
 
-  #record(text: Template, data: Struct, labels: MatchLabels, section: Section): ResourceRecord | undefined {
+  #record(text: Template, data: Struct, labels: MatchLabels, section: Section): ResourceRecord | NoReply {
     const fail = (family: 'template_failures' | 'rr_failures', { message }: Error): never => {
       this.#counts.failure(family, labels, section, utf8(listText(text.nodes)));
       throw new FailedRecord(utf8(message));
@@ -148,10 +162,10 @@ class Templates implements Plugin {
       throw error;
     }
     try {
-      return parseRecord(octets);
+      return parseRecord(octets) ?? new NoReply('the text holds no record', false);
     } catch (error) {
       if (error instanceof ZoneFileError) return fail('rr_failures', error);
-      if (error instanceof UnwritableRecord) throw new NoReply(error.message);
+      if (error instanceof UnwritableRecord) return new NoReply(error.message);
       throw error;
     }
   }
@@ -164,10 +178,9 @@ class Templates implements Plugin {
   }
 }
 
-/** CoreDNS cannot write a text without a record, and panics where it would follow an alias. */
-function missingRecord({ type }: Query, section: Section): Error {
-  const isFollowing = section === 'answer' && (type === TYPE_A || type === TYPE_AAAA);
-  return isFollowing ? new Error('the text of an answer holds no record') : new NoReply('the text holds no record');
+/** CoreDNS panics where it would follow an alias and there is no record. */
+function refuseAlias({ type }: Query): void {
+  if (type === TYPE_A || type === TYPE_AAAA) throw new Error('the text of an answer holds no record');
 }
 
 /** CoreDNS sets DO whether or not the client did. */

@@ -309,6 +309,15 @@ test('what no message can carry has no reply', async () => {
   await assert.rejects(ask(queryFor('b.', { type: 28 })), /holds no record/);
 });
 
+test('texts behind one that holds no record are made all the same: one that fails is told', async () => {
+  const { ask } = pluginOf(
+    'template IN TXT {\n answer "; comment" "{{ index .Match 9 }}"\n authority "{{ .Zone }} NS a."\n }',
+  );
+  const answer = await answered(ask(queryFor('a.', { type: 16 })));
+  assert.equal(answer.rcode, 2);
+  assert.match(answer.error!, /index out of range: 9$/);
+});
+
 test('a CNAME in the answer is followed for A and AAAA; the last TC counts', async () => {
   const asked: string[] = [];
   const { ask } = pluginOf(
