@@ -5,7 +5,7 @@ import { lookUpHost } from './host-lookup.ts';
 import { RandomIds } from './ids.ts';
 import { createSlots, observeRare, type StanzaSlots } from './metrics.ts';
 import type { ForwardConfig, Stanza } from './parse.ts';
-import { resolvedTarget, type UpstreamTarget, withoutRepetition } from './targets.ts';
+import { nameserverTarget, resolvedTarget, type UpstreamTarget, withoutRepetition } from './targets.ts';
 
 /** What the main thread tells the shards of one stanza. */
 export type SharedStanza = {
@@ -95,7 +95,10 @@ async function lookUpAll({ to, resolvers }: Stanza): Promise<readonly UpstreamTa
   // One after the other, as they stand
   for (const target of to) {
     if ('text' in target) found.push(target);
-    else
+    else if (target.isNameserver === true) {
+      const addresses = await lookUpHost(target.host, [], ids).catch(() => []);
+      found.push(nameserverTarget(target, addresses[0]));
+    } else
       for (const address of await lookUpHost(target.host, resolvers, ids))
         found.push(resolvedTarget(address, target.portText));
   }

@@ -15,12 +15,19 @@ export type UpstreamTarget = {
   readonly port: number;
   /** As written. */
   readonly portText: string;
+  /** The address is not known, for nobody knows the name: every attempt fails. */
+  readonly isUnknown?: boolean;
   /** Local address of the sockets (`source_address`). */
   readonly source?: string;
 };
 
 /** A host name, whose addresses are looked up when the configuration is taken. */
-export type HostTarget = { readonly host: string; readonly portText: string };
+export type HostTarget = {
+  readonly host: string;
+  readonly portText: string;
+  /** It stands for one upstream of its own name, which is there even if nobody knows the name. */
+  readonly isNameserver?: boolean;
+};
 
 export type Target = UpstreamTarget | HostTarget;
 
@@ -96,6 +103,13 @@ export function resolvedTarget(address: string, portText: string): UpstreamTarge
   return target;
 }
 
+/** The upstream of a nameserver that is no address: at the address that its name has, if it has one. */
+export function nameserverTarget({ host, portText }: HostTarget, address: string | undefined): UpstreamTarget {
+  const text = host.includes(':') ? `[${host}]:${portText}` : `${host}:${portText}`;
+  if (address !== undefined) return { ...resolvedTarget(address, portText), text };
+  return { text, address: host, port: -1, portText, isUnknown: true };
+}
+
 /** `IP[:PORT]` of property `resolver`; undefined for any other text. */
 export function resolverTarget(text: string): UpstreamTarget | undefined {
   const withPort = splitPort(text);
@@ -107,6 +121,7 @@ export function resolverTarget(text: string): UpstreamTarget | undefined {
 export function dialProblem(target: UpstreamTarget, protocol: 'udp' | 'tcp'): string | undefined {
   const { text, portText, port, source, address } = target;
   if (text === '') return `dial ${protocol}: missing address`;
+  if (target.isUnknown === true) return `dial ${protocol}: lookup ${address}: no such host`;
   if (port < 0) {
     const reason = /^\d+$/.test(portText)
       ? `address ${portText}: invalid port`
@@ -145,7 +160,7 @@ function targetsOf(reader: DirectiveReader, word: Token): Target[] | Error {
   }
   const file = splitPort(text) === undefined ? unbracketed(text) : text;
   const lines = readLines(reader, word, file);
-  if (lines !== undefined) return nameserversOf(lines).map((each) => nameserver(reader, word, file, each));
+  if (lines !== undefined) return nameserversOf(lines).map(nameserver);
   const host = transport === 'dns' || MISSING_TRANSPORTS.includes(transport) ? hostOf(text) : undefined;
   if (host === undefined) {
     throw reader.error(word, `not an IP address, file, or valid domain: ${JSON.stringify(word.text)}`);
@@ -219,10 +234,8 @@ function targetAt(address: string, portText: string): UpstreamTarget | undefined
   };
 }
 
-function nameserver(reader: DirectiveReader, word: Token, file: string, text: string): UpstreamTarget {
-  const target = targetAt(text, DEFAULT_PORT);
-  if (target !== undefined) return target;
-  throw reader.error(word, `nameserver in ${file} is not an IP address: ${JSON.stringify(text)}`);
+function nameserver(text: string): Target {
+  return targetAt(text, DEFAULT_PORT) ?? { host: text, portText: DEFAULT_PORT, isNameserver: true };
 }
 
 function unbracketed(text: string): string {

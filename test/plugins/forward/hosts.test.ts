@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { CLASS_IN, FLAG_RD, TYPE_A, TYPE_AAAA } from '../../../engine-as/shared/codes.ts';
 import { addressOctets } from '../../../host/dns/address.ts';
 import { composeMessage } from '../../../host/dns/message.ts';
 import type { ControlServices, ServerBlock } from '../../../host/plugin/contract.ts';
 import { forward } from '../../../host/plugins/forward/forward.ts';
+import { dialProblem, type UpstreamTarget } from '../../../host/plugins/forward/targets.ts';
 import { readerOf } from '../../corefile/reader-of.ts';
 import { withUpstream } from './scene.ts';
 import { goodAnswer, type Reply, type Seen } from './scripted-upstream.ts';
@@ -36,6 +40,10 @@ function knowing({ message, name }: Seen): Uint8Array {
 
 /** Labels `to` of the upstreams that a stanza comes to. Rejects as the configuration would be refused. */
 async function upstreamsOf(stanza: string): Promise<readonly string[]> {
+  return (await targetsOf(stanza)).map(({ text }) => text);
+}
+
+async function targetsOf(stanza: string): Promise<readonly UpstreamTarget[]> {
   const config = forward.parse(readerOf('forward', stanza));
   const services = {
     shardCount: 1,
@@ -46,7 +54,7 @@ async function upstreamsOf(stanza: string): Promise<readonly string[]> {
   } as unknown as ControlServices;
   const control = forward.control!(config, { index: 0 } as ServerBlock, services);
   await control.start?.();
-  return control.shared!.stanzas[0]!.upstreams.map(({ text }) => text);
+  return control.shared!.stanzas[0]!.upstreams;
 }
 
 test('host names: A before AAAA, in the order of the words, ports kept, duplicates removed', () =>
@@ -155,4 +163,21 @@ test('the system looks up localhost', async () => {
   const found = await upstreamsOf('forward . localhost:5300');
   assert.ok(found.length > 0);
   for (const text of found) assert.match(text, /^(127\.0\.0\.1|\[::1\]):5300$/);
+});
+
+test('a nameserver of a resolv.conf that is no address: an upstream of that name, known or not', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'wasmdns-resolv-'));
+  try {
+    const path = join(directory, 'resolv.conf');
+    writeFileSync(path, 'nameserver 10.0.0.1\nnameserver localhost\nnameserver no_such-name.invalid\n');
+    const [address, known, unknown] = await targetsOf(`forward . ${path}`);
+    assert.equal(address!.text, '10.0.0.1:53');
+    assert.equal(known!.text, 'localhost:53');
+    assert.match(known!.address, /^(?:127\.0\.0\.1|::1)$/);
+    assert.equal(known!.port, 53);
+    assert.equal(unknown!.text, 'no_such-name.invalid:53');
+    assert.equal(dialProblem(unknown!, 'udp'), 'dial udp: lookup no_such-name.invalid: no such host');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
