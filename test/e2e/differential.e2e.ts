@@ -14,11 +14,13 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { add } from './differential/asking.ts';
 import { describeCluster } from './differential/cluster.ts';
-import { type Draft, draftCorefile, STANDARD_FILES } from './differential/corefile/grammar.ts';
+import { STANDARD_FILES } from './differential/corefile/files.ts';
+import { type Draft, draftCorefile } from './differential/corefile/grammar.ts';
 import { type Examination, examine, type Scene, shrinkDraft, type Task } from './differential/examine.ts';
 import type { KubernetesObject } from './support/api-client.ts';
-import { ControlPlane } from './support/control-plane.ts';
+import { ControlPlane, DNS_TOKEN } from './support/control-plane.ts';
 import { clusterAddress } from './support/objects.ts';
+import { PlainApi } from './support/plain-api.ts';
 import { freePort } from './support/ports.ts';
 import { Random } from './support/random.ts';
 import { repository } from './support/tools.ts';
@@ -36,6 +38,7 @@ const UNSTEADY_ONE_IN = 2000;
 
 const random = new Random();
 let plane: ControlPlane;
+let api: PlainApi;
 let upstreams: Upstream[];
 let scene: Scene;
 
@@ -43,7 +46,8 @@ before(async () => {
   plane = await ControlPlane.start();
   upstreams = [await Upstream.start(), await Upstream.start()];
   const described = describeCluster(random);
-  await plane.api.createAll(described.objects);
+  api = await PlainApi.start(plane.port, DNS_TOKEN);
+  await plane.createObjects(described.objects);
   const list = (await plane.api.get('/api/v1/services')) as unknown as { items: KubernetesObject[] };
   const addresses = list.items.map(clusterAddress).filter((address) => address !== '');
   scene = {
@@ -53,12 +57,14 @@ before(async () => {
       secondUpstreamPort: upstreams[1]!.port,
       closedPort: await freePort(),
       kubeconfig: plane.writeKubeconfig(),
+      words: { API: api.port, APITLS: plane.port, CERTS: plane.certificates },
     },
   };
 });
 
 after(async () => {
   for (const upstream of upstreams) await upstream.stop();
+  await api.stop();
   await plane.stop();
 });
 

@@ -64,7 +64,7 @@ export async function examineTrials(
       : `${tell(ours.verdict)}\n  / ${tell(theirs.verdict)}`;
     return { task, verdict: 'both refuse', report: [], ...(words === undefined ? {} : { otherWords: words }) };
   }
-  const texts = [task.draft.text, ...Object.values(task.draft.files)];
+  const texts = [task.draft.text, ...namedFiles(task.draft)];
   const profile = profileOf(theirs.verdict.startLines, texts, scene.cluster);
   if (task.questions === 0 || profile.subject.listeners.length === 0)
     return { task, verdict: 'both serve', report: [] };
@@ -139,4 +139,20 @@ function shorter(text: string): string[] {
 function braces(line: string): number {
   if (/\{\s*(?:#.*)?$/.test(line)) return 1;
   return /^\s*\}/.test(line) ? -1 : 0;
+}
+
+/** Files that the Corefile, or a file that it names, speaks of. */
+function namedFiles({ text, files }: Draft): string[] {
+  const found = new Map<string, string>();
+  const look = (said: string) => {
+    for (const [name, content] of Object.entries(files)) {
+      const last = name.slice(name.lastIndexOf('/') + 1).replace(/^\w+/, '');
+      const isSaid = said.includes(name) || (name.includes('/') && /custom|cust\*m/.test(said) && said.includes(last));
+      if (!isSaid || found.has(name)) continue;
+      found.set(name, content);
+      look(content);
+    }
+  };
+  look(text);
+  return [...found.values()];
 }

@@ -6,6 +6,7 @@ import type { Edns } from '../support/query.ts';
 import type { Random } from '../support/random.ts';
 import type { Cluster } from './cluster.ts';
 import { type Edit, type Extra, type Listener, nameRoom, PLAIN_LISTENER, type Probe } from './probe.ts';
+import type { RuleHints } from './rule-hints.ts';
 
 const COMMON_TYPES = ['A', 'A', 'A', 'AAAA', 'AAAA', 'SRV', 'SRV', 'PTR', 'TXT', 'NS', 'SOA', 'CNAME', 'MX', 'ANY'];
 const ODD_TYPES = [
@@ -72,6 +73,8 @@ export interface Subject {
   readonly cluster: Cluster;
   /** Names that the Corefile speaks of; `%` is a token. */
   readonly hints: readonly string[];
+  /** What its rules look at. */
+  readonly rules: RuleHints;
   readonly listeners: readonly Listener[];
   /** False when no server has the cluster's objects: its names are asked less often. */
   readonly hasCluster: boolean;
@@ -102,10 +105,10 @@ export class Generator {
     return {
       name: random.chance(0.25) ? this.mixCase(name) : name,
       type: this.type(name),
-      class: random.chance(0.03) ? random.pick([0, 2, 3, 4, 254, 255, 4711]) : CLASSES['IN']!,
+      class: this.class(),
       opcode: random.chance(0.02) ? random.below(16) : 0,
       flags: this.flags(),
-      edns: random.chance(0.5) ? this.edns() : undefined,
+      edns: random.chance(this.subject.rules.options.length > 0 ? 0.7 : 0.5) ? this.edns() : undefined,
       transport: random.chance(0.12) ? 'tcp' : isSix ? 'udp6' : 'udp',
       listener,
       times: isForwarded ? 1 + random.below(3) : 1,
@@ -115,8 +118,9 @@ export class Generator {
   }
 
   private name(): string {
-    const { hints, hasCluster } = this.subject;
+    const { hints, hasCluster, rules } = this.subject;
     const random = this.random;
+    if (rules.names.length > 0 && random.chance(0.25)) return random.pick(rules.names);
     if (hints.length > 0 && random.chance(hasCluster ? 0.25 : 0.5)) return this.hinted();
     if (!hasCluster && random.chance(0.8)) return this.forwardedName();
     const kind = random.next();
@@ -301,9 +305,18 @@ export class Generator {
   private type(name: string): number {
     if (this.random.chance(0.08)) return this.random.pick(ODD_TYPES);
     if (this.random.chance(0.01)) return this.random.pick([TYPES['AXFR']!, TYPES['IXFR']!]);
+    const { types } = this.subject.rules;
+    if (types.length > 0 && this.random.chance(0.25)) return this.random.pick(types);
+    if (name.startsWith('echo-') && this.random.chance(0.5)) return TYPES['TXT']!;
     if (name.endsWith('.arpa') && this.random.chance(0.8)) return TYPES['PTR']!;
     if (name.startsWith('_') && this.random.chance(0.7)) return TYPES['SRV']!;
     return TYPES[this.random.pick(COMMON_TYPES)]!;
+  }
+
+  private class(): number {
+    const { classes } = this.subject.rules;
+    if (classes.length > 0 && this.random.chance(0.1)) return this.random.pick(classes);
+    return this.random.chance(0.03) ? this.random.pick([0, 2, 3, 4, 254, 255, 4711]) : CLASSES['IN']!;
   }
 
   private flags(): number {
@@ -327,9 +340,13 @@ export class Generator {
 
   private option(): { code: number; octets: Uint8Array } {
     const random = this.random;
-    const code = random.chance(0.7)
-      ? random.pick(Object.values(OPTIONS))
-      : random.below(random.chance(0.6) ? 22 : 65536);
+    const { options } = this.subject.rules;
+    const code =
+      options.length > 0 && random.chance(0.4)
+        ? random.pick(options)
+        : random.chance(0.7)
+          ? random.pick(Object.values(OPTIONS))
+          : random.below(random.chance(0.6) ? 22 : 65536);
     if (code === OPTIONS['ECS'] && random.chance(0.8)) {
       return { code, octets: Buffer.from(random.pick(SUBNETS), 'hex') };
     }

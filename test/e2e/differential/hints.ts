@@ -41,7 +41,7 @@ function addressHints(address: string, hasMask: boolean): string[] {
 }
 
 /** Something the expression is likely to match: groups and classes become a word. */
-function regexHints(pattern: string): string[] {
+export function regexHints(pattern: string): string[] {
   const sample = (word: string) =>
     pattern
       .replaceAll(/\(\?P?<\w+>/g, '(')
@@ -52,9 +52,11 @@ function regexHints(pattern: string): string[] {
       .replaceAll(/[\^$]/g, '')
       .replaceAll('\u0001', '.')
       .replace(/\.$/, '');
-  return [sample('www-%'), sample('a'), sample('1'), sample('nx-%'), `x.${sample('b')}`];
+  const branch = pattern.replaceAll(/\(([^()|]*)\|[^()]*\)/g, '$1');
+  const first = branch === pattern ? [] : regexHints(branch);
+  return [sample('www-%'), sample('a'), sample('1'), sample('nx-%'), `x.${sample('b')}`, ...first];
 }
 
-function isAskable(name: string): boolean {
+export function isAskable(name: string): boolean {
   return /^[\w*%-]{1,60}(?:\.[\w*%-]{1,60})*$/.test(name);
 }

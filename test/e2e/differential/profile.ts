@@ -2,9 +2,10 @@
 
 import type { Cluster } from './cluster.ts';
 import type { Subject } from './generator.ts';
-import { hintsOf } from './hints.ts';
+import { hintsOf, isAskable } from './hints.ts';
 import type { Promises } from './pair.ts';
 import { type Listener, PLAIN_LISTENER } from './probe.ts';
+import { ruleHintsOf } from './rule-hints.ts';
 
 export interface Profile {
   readonly subject: Subject;
@@ -24,9 +25,16 @@ export function profileOf(startLines: readonly string[], texts: readonly string[
   const isBalanced = has('loadbalance');
   const zones = hasCluster ? kubernetesZones(text) : [];
   // A rule may turn any name into one of the cluster.
+  const rules = ruleHintsOf(texts.join('\n'));
   const isTurned = hasCluster && has('rewrite');
   return {
-    subject: { cluster, hints: hintsOf(...texts), listeners: listenersOf(startLines), hasCluster },
+    subject: {
+      cluster,
+      hints: hintsOf(...texts),
+      rules: { ...rules, names: [...rules.names, ...optionNames(text, cluster)].filter(isAskable) },
+      listeners: listenersOf(startLines),
+      hasCluster,
+    },
     promises: {
       ttlSlackSeconds: () => (hasTtlClock ? 1 : 0),
       order: (name) => {
@@ -37,6 +45,16 @@ export function profileOf(startLines: readonly string[], texts: readonly string[
     },
     hasMetrics: has('prometheus'),
   };
+}
+
+/** Names that only some options of kubernetes serve. */
+function optionNames(text: string, cluster: Cluster): string[] {
+  const some = (word: RegExp, names: readonly string[]) => (word.test(text) ? names.slice(0, 40) : []);
+  return [
+    ...some(/^\s*multicluster\b/m, cluster.setNames),
+    ...some(/^\s*zonal\b/m, cluster.zoneNames),
+    ...some(/^\s*pods (?:verified|insecure)/m, cluster.podNames),
+  ];
 }
 
 function listenersOf(startLines: readonly string[]): Listener[] {

@@ -1,7 +1,7 @@
 // A real etcd and a real kube-apiserver on loopback: token authentication, RBAC, both address families.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { ApiClient, type KubernetesObject } from './api-client.ts';
@@ -11,7 +11,7 @@ import { toolPath } from './tools.ts';
 
 const ADMIN_TOKEN = 'admin-token';
 /** May list and watch what a DNS server needs, and nothing else. */
-const DNS_TOKEN = 'dns-token';
+export const DNS_TOKEN = 'dns-token';
 
 export class ControlPlane {
   readonly api: ApiClient;
@@ -32,10 +32,12 @@ export class ControlPlane {
     const directory = mkdtempSync(join(scratchDirectory(), 'control-plane-'));
     const plane = new ControlPlane(directory, await freePort(), await freePort());
     execFileSync('openssl', ['genrsa', '-out', join(directory, 'sa.key'), '2048'], { stdio: 'ignore' });
+    plane.makeClientCertificate();
     const tokens = `${ADMIN_TOKEN},admin,admin,system:masters\n${DNS_TOKEN},dns,dns\n`;
     writeFileSync(join(directory, 'tokens.csv'), tokens);
     plane.startEtcd(await freePort());
     await plane.startApiServer();
+    copyFileSync(join(directory, 'certs', 'apiserver.crt'), join(plane.certificates, 'ca.crt'));
     await plane.grantDnsRole();
     return plane;
   }
@@ -59,6 +61,7 @@ export class ControlPlane {
       `--service-account-signing-key-file=${join(this.directory, 'sa.key')}`,
       '--authorization-mode=RBAC',
       `--token-auth-file=${join(this.directory, 'tokens.csv')}`,
+      `--client-ca-file=${join(this.directory, 'client-ca.crt')}`,
       '--service-cluster-ip-range=10.96.0.0/12,fd00:10:96::/108',
       '--disable-admission-plugins=ServiceAccount',
       // One client that loads a whole cluster is no flood.
@@ -133,6 +136,11 @@ export class ControlPlane {
     return path;
   }
 
+  /** Directory of `client.crt`, `client.key` (the DNS server's) and `ca.crt` (of the API server). */
+  get certificates(): string {
+    return join(this.directory, 'certificates');
+  }
+
   async stop(): Promise<void> {
     this.api.close();
     await Promise.all([this.apiserver, this.etcd].map((child) => child.stop(200)));
@@ -146,6 +154,17 @@ export class ControlPlane {
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
     ]);
+  }
+
+  /** An authority for clients, and a certificate of the DNS server that it signed. */
+  private makeClientCertificate(): void {
+    mkdirSync(this.certificates);
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore', cwd: this.certificates });
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30'];
+    const authority = ['-keyout', '../client-ca.key', '-out', '../client-ca.crt'];
+    openssl('req', '-x509', ...key, ...authority, '-subj', '/CN=clients');
+    const signed = ['-CA', '../client-ca.crt', '-CAkey', '../client-ca.key'];
+    openssl('req', '-x509', ...key, ...signed, '-keyout', 'client.key', '-out', 'client.crt', '-subj', '/CN=dns');
   }
 
   private async grantDnsRole(): Promise<void> {

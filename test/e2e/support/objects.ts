@@ -6,6 +6,8 @@ export interface Endpoint {
   readonly address: string;
   readonly hostname?: string;
   readonly ready?: boolean;
+  /** Topology zone. */
+  readonly zone?: string;
 }
 
 export interface Port {
@@ -67,6 +69,7 @@ export function sliceEndpoints(endpoints: readonly Endpoint[]): unknown[] {
     addresses: [endpoint.address],
     conditions: { ready: endpoint.ready ?? true },
     ...(endpoint.hostname === undefined ? {} : { hostname: endpoint.hostname }),
+    ...(endpoint.zone === undefined ? {} : { zone: endpoint.zone }),
   }));
 }
 

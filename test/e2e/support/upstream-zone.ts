@@ -68,6 +68,8 @@ const soa = (ttl = 600, owner = 'example.org.') => ({
 /** Answers of ordinary names: A of 192.0.2.10 where nothing else is said. */
 const SCRIPTS: Readonly<Record<string, (type: number) => Script>> = {
   www: address,
+  /** This machine. */
+  home: (type) => (type === TYPES['A'] ? only(a('127.0.0.1')) : { authority: [soa()] }),
   aa: () => ({ ...only(a('192.0.2.10')), isAuthoritative: true, isRecursive: false }),
   ad: () => ({ ...only(a('192.0.2.10')), isAuthenticated: true }),
   ede: () => ({ ...only(a('192.0.2.10')), hasOptions: true }),

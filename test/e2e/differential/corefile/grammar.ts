@@ -3,6 +3,7 @@
 
 import { Random } from '../../support/random.ts';
 import { DIRECTIVES } from './directives.ts';
+import { ENV, STANDARD_FILES } from './files.ts';
 import { mutateText } from './mutate.ts';
 import { Words } from './words.ts';
 
@@ -51,6 +52,19 @@ const KEYS = [
     'fd00:10::/32',
     '10.1.0.0/15:@PORT@',
   ],
+  ...[
+    'example.org:@PORT@ example.org:@PORTB@',
+    '.:@PORT@ .:@PORTB@ .:@PORTC@',
+    'fd00:10::/29:@PORT@ 10.0.0.0/9:@PORTB@',
+  ],
+  ...['10.96.0.0/12:@PORT@ 2001:db8::/31:@PORT@', '10.33.1.0/23', '10.1.2.3/32:@PORT@', '2001:db8::1/128:@PORT@'],
+  ...['.:@PORT@,\nexample.org:@PORTB@', 'org:@PORT@ example.org:@PORT@ www.example.org:@PORT@', '.:{$NOSUCH}@PORT@'],
+  ...[
+    '{%ZONE%}:@PORT@ {$ZONE}:@PORTB@',
+    'Example.ORG.:@PORT@',
+    'svc.cluster.local:@PORT@ .:@PORT@',
+    'arpa:@PORT@ .:@PORT@',
+  ],
 ];
 const ODD_KEYS = [
   ...[
@@ -81,32 +95,27 @@ const ODD_KEYS = [
     '{$ZONE',
     '::1',
   ],
+  ...[
+    'quic://.:@PORT@',
+    'grpc://.:@PORT@',
+    'dns://',
+    'dns:.',
+    '10.0.0.0/-1',
+    '10.0.0.0/:@PORT@',
+    '1.2.3/8:@PORT@',
+    '2001:db8::/129',
+  ],
+  ...[
+    '.:@PORT@ example.org:@PORT@ EXAMPLE.org:@PORT@',
+    'x y:',
+    'x:-1',
+    'x:0x35',
+    'x: 53',
+    `${'a.'.repeat(130)}test`,
+    'é.test',
+    '\\.',
+  ],
 ];
-const ENV = { ZONE: 'env.test', EMPTY: '', SECONDS: '30', UP: '127.0.0.1:@UPSTREAM@', WORD: 'whoami' };
-
-/** Files that Corefiles name as @FILES@/NAME. */
-export const STANDARD_FILES: Readonly<Record<string, string>> = {
-  hosts: [
-    '# a comment',
-    '192.0.2.70 one.hosts.test two.hosts.test # end',
-    '192.0.2.71\tone.hosts.test',
-    '2001:db8::70 one.hosts.test\r',
-    '192.0.2.72 *.star.hosts.test',
-    'bad.address name.hosts.test',
-    '10.33.0.1 clash.hosts.test',
-    '192.0.2.73 hosts.example.org',
-    '',
-  ].join('\n'),
-  weights: 'www.example.org\n192.0.2.1 3\n192.0.2.2 1\n\nmulti.example.org\n192.0.2.3 100\n',
-  'bad-weights': 'www.example.org\n192.0.2.1 300\n',
-  'resolv.conf': 'search example.org\nnameserver 127.0.0.1\n',
-  'empty.conf': '',
-  'custom/log.override': 'log . {\n    class error\n}\n',
-  'custom/stub.server': 'stub.test:@PORT@ {\n    errors\n    cache 30\n    forward . 127.0.0.1:@UPSTREAM@\n}\n',
-  'part.conf': 'errors\ncache {$SECONDS}\n',
-  'block.conf': 'imported.test:@PORT@ {\n    whoami\n}\n',
-};
-
 /** @param isRight leaves every mistake out. */
 export function draftCorefile(seed: number, isRight = false): Draft {
   const random = new Random(seed);
@@ -135,13 +144,26 @@ class Composer {
     const parts: string[] = [];
     if (w.chance(0.2)) parts.push(this.snippet('common'));
     if (w.chance(0.06)) parts.push(this.snippet('more'));
-    if (w.chance(0.05)) parts.push('import block.conf');
+    if (w.chance(0.05))
+      parts.push(w.pick(['import block.conf', 'import custom/*.server', 'import cust*m/stub.serve?']));
     const blocks = w.pick([1, 1, 1, 1, 2, 2, 3]);
     const keys = w.some(KEYS, blocks, blocks);
     for (const [at, key] of keys.entries()) parts.push(this.block(w.slip(0.1) ? w.pick(ODD_KEYS) : key, at));
     if (w.slip(0.03))
-      parts.push(w.pick(['import nosuch.conf', 'import nosuch-*.conf', 'import a b', 'import', '}', '{', '(s) {\n']));
-    return `${parts.map((part) => this.decorate(part)).join(w.pick(['\n', '\n\n', '\n# a comment\n']))}\n`;
+      parts.push(
+        w.pick([
+          'import nosuch.conf',
+          'import nosuch-*.conf',
+          'import a b',
+          'import common x',
+          'import',
+          '}',
+          '{',
+          '(s) {\n',
+        ]),
+      );
+    const mark = w.chance(0.03) ? '\ufeff' : '';
+    return `${mark}${parts.map((part) => this.decorate(part)).join(w.pick(['\n', '\n\n', '\n# a comment\n']))}\n`;
   }
 
   private snippet(name: string): string {
@@ -167,9 +189,10 @@ class Composer {
       // What a snippet holds must not come twice in the block.
       for (const name of ['errors', 'cache', 'log', 'reload', 'loadbalance', 'rewrite']) taken.add(name);
     } else if (w.chance(0.05)) {
-      body.push('import part.conf');
-      for (const name of ['errors', 'cache']) taken.add(name);
+      body.push(w.pick(['import part.conf', 'import ./part.conf', 'import nested.conf', 'import {$NOSUCH}part.conf']));
+      for (const name of ['errors', 'cache', 'loadbalance']) taken.add(name);
     }
+    if (w.chance(0.05)) body.push('import custom/*.override', ...(w.chance(0.3) ? ['import nosuch/*.override'] : []));
     // Listeners for HTTP belong to one block.
     if (at > 0)
       for (const name of ['health', 'ready', 'prometheus', 'kubernetes', 'bind', 'multisocket']) taken.add(name);
@@ -192,18 +215,26 @@ class Composer {
   }
 
   private directive(name: string): string[] {
-    return DIRECTIVES[name]?.(this.words) ?? [name];
+    const w = this.words;
+    if (name === 'cache' && w.chance(0.05)) return ['cache {', '    import cache.lines', '}'];
+    const lines = DIRECTIVES[name]?.(w) ?? [name];
+    // A brace on the next line, an option that a variable brings.
+    if (name === 'kubernetes' && w.chance(0.03)) return lines.map((line) => line.replace('ttl 30', '{$LINE}'));
+    if (w.slip(0.02)) return lines.map((line) => line.replace(/ \{$/, '\n{'));
+    return lines;
   }
 
   /** Comments, tabs, carriage returns, quotes where they change nothing. */
   private decorate(part: string): string {
     const w = this.words;
-    const way = w.random.below(14);
+    const way = w.random.below(17);
     if (way === 0) return part.replaceAll('    ', '\t');
     if (way === 1) return part.replaceAll('\n', '\r\n');
     if (way === 2) return part.replace(/\n/, ' # said so\n');
     if (way === 3) return part.replace(/ ([a-z]+)$/m, ' "$1"');
     if (way === 4) return part.replace(/\b30\b/, '{$SECONDS}').replace('127.0.0.1:@UPSTREAM@', '{%UP%}');
+    if (way === 5) return part.replace(/\b30(m?s)?$/m, '{$NESTED}$1');
+    if (way === 6) return part.replace(/ ([a-z]+)$/m, ' {$EMPTY}$1{%EMPTY%}');
     return part;
   }
 }

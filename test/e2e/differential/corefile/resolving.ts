@@ -16,6 +16,11 @@ const targets = (w: Words): string =>
       '@FILES@/resolv.conf',
       'localhost:@UPSTREAM@',
       `127.0.0.1:@CLOSED@ ${UPSTREAM}`,
+      '@FILES@/odd-resolv.conf',
+      // home is this machine, for those who ask the upstream.
+      ...Array.from({ length: 2 }, () => 'home.example.org:@UPSTREAM@'),
+      `home.example.org:@UPSTREAM@ ${UPSTREAM}`,
+      'LOCALHOST:@UPSTREAM@',
     ],
     [
       '',
@@ -31,8 +36,21 @@ const targets = (w: Words): string =>
       '::1',
       Array.from({ length: 16 }, (_, n) => `127.0.0.${n + 1}:@UPSTREAM@`).join(' '),
       ':53',
+      'a..b:53',
+      'nx.example.org',
+      `nx.example.org:@UPSTREAM@ ${UPSTREAM}`,
+      'servfail.example.org',
+      '@FILES@',
+      'localhost:x',
+      'dns://home.example.org:@UPSTREAM@',
+      'quic://127.0.0.1',
+      'unix:///tmp/x',
     ],
   );
+
+/** Servers that know the names of TO; an option for every forward, used where TO is a name. */
+const resolver = (w: Words): string =>
+  `resolver ${w.value([UPSTREAM, UPSTREAM, `127.0.0.1:@CLOSED@ ${UPSTREAM}`, `${UPSTREAM} 127.0.0.1:@UPSTREAMB@`], ['127.0.0.1:@CLOSED@', '', 'x', 'localhost:53', '127.0.0.1:x', '::1', '[::1]:53', '127.0.0.1:', '1.2.3'])}`;
 
 export const forward: DirectiveGenerator = (w) => {
   const from = w.value(['.', '.', '.', 'example.org', 'sub.example.org', '10.0.0.0/8'], ['', 'a..b', '10.0.0.0/33']);
@@ -54,11 +72,15 @@ export const forward: DirectiveGenerator = (w) => {
     'failfast_all_unhealthy_upstreams',
     `max_connect_attempts ${w.count([0, 1, 3])}`,
     w.chance(0.3) ? `max_age ${w.duration(['10m', '1h', '0s'])}` : '',
-    w.slip()
-      ? w.pick(['tls_servername', 'doh_method PUT', 'resolver x', 'source_address x', 'tls a b c d', 'spray'])
+    w.chance(0.3)
+      ? `source_address ${w.value(['127.0.0.1', '127.0.0.9', '0.0.0.0', '192.0.2.250', '::1'], ['x', '', '127.0.0.1:53', '127.0.0.1 x', '::1%lo'])}`
       : '',
+    w.slip() ? w.pick(['tls_servername', 'doh_method PUT', 'doh_method', 'tls a b c d', 'spray', 'resolver']) : '',
   ];
-  const lines = w.block(`forward ${from} ${targets(w)}`.trimEnd(), w.some(options, 0, 5));
+  const to = targets(w);
+  const isNamed = /[a-z]\.example\.org/.test(to);
+  const chosen = w.some(options, 0, 5).concat(isNamed || w.chance(0.05) ? resolver(w) : []);
+  const lines = w.block(`forward ${from} ${to}`.trimEnd(), chosen);
   if (!w.chance(0.15)) return lines;
   return [...w.block(`forward example.org ${UPSTREAM}`, w.some(options, 0, 2)), ...lines];
 };
@@ -66,12 +88,13 @@ export const forward: DirectiveGenerator = (w) => {
 export const cache: DirectiveGenerator = (w) => {
   const seconds = () => w.value([1, 5, 30, 60, 3600], [0, -1, '30s', 'x', '1.5']);
   const size = () => w.value([10, 1000, 9984, 20000], [0, -1, 'x', '1k']);
-  const times = () => w.value(['', ` ${seconds()}`, ` ${seconds()} ${w.value([0, 1, 5], [-1, 'x'])}`], [' 1 2 3']);
+  const times = () =>
+    w.value(['', ` ${seconds()}`, ` ${seconds()} ${w.value([0, 1, 5, 3600], [-1, 'x', '5s'])}`], [' 1 2 3', ' 5 10']);
   const zones = w.chance(0.3) ? ` ${w.zones(1, 2)}` : '';
-  const immediate = `immediate${w.value(['', ' 10s', ' 0s', ' 30s 5s'], [' x', ' 1500ms', ' 10s 6m', ' -1s'])}`;
-  const verify = `verify${w.value(['', ' 100ms', ' 0s 10s', ' 1s 10s 5s'], [' x', ' -1s', ' 1s 1500ms', ' 1s 1s 6m', ' 1s 1s 1s 1s'])}`;
+  const immediate = `immediate${w.value(['', ' 10s', ' 0s', ' 30s 5s', ' 0s 0s', ' 10s 5m'], [' x', ' 1500ms', ' 10s 6m', ' -1s', ' 10s -1s', ' 10s 5s 1s'])}`;
+  const verify = `verify${w.value(['', ' 100ms', ' 0s 10s', ' 1s 10s 5s', ' 1500ms', ' 0s 0s 0s'], [' x', ' -1s', ' 1s 1500ms', ' 1s 1s 6m', ' 1s 1s 1s 1s'])}`;
   const stale = w.value(
-    ['', ' 1h', ` 1h ${immediate}`, ` 10m ${verify}`],
+    ['', ' 1h', ' 0s', ` 1h ${immediate}`, ` 10m ${immediate}`, ` 10m ${verify}`, ` 1s ${verify}`],
     [' 1h never', ' -1h', ' x', ' 3600', ' 1h Immediate'],
   );
   const options = [
@@ -82,6 +105,7 @@ export const cache: DirectiveGenerator = (w) => {
     w.chance(0.3) ? `serve_stale${stale}\nserve_stale_policy ${w.value(['prefer_positive'], ['x', ''])}` : '',
     `servfail ${w.value(['0', '0s', '5s', '5m', '1m30s'], ['6m', '-1s', 'x', '', '5'])}`,
     `disable ${w.value(['success', 'denial'], ['other', '', 'Success'])}${w.chance(0.5) ? ` ${w.zones(1, 2)}` : ''}`,
+    w.chance(0.3) ? `disable ${w.pick(['success', 'denial'])} ${w.zones(1, 2)}\ndisable denial ${w.zones(1, 1)}` : '',
     'keepttl',
     w.slip() ? w.pick(['success', 'denial', 'keepttl x', 'serve_stale_policy prefer_positive', 'servfail 1s 2s']) : '',
   ];
@@ -90,19 +114,42 @@ export const cache: DirectiveGenerator = (w) => {
 
 export const loadbalance: DirectiveGenerator = (w) => {
   const kind = w.value(
-    ['', '', ' round_robin', ' weighted @FILES@/weights', ' prefer'],
     [
+      ...[
+        '',
+        '',
+        ' round_robin',
+        ' weighted @FILES@/weights',
+        ' weighted @FILES@/odd-weights',
+        ' prefer',
+        ' prefer bare',
+      ],
+      ...[' weighted @FILES@/empty-weights', ' weighted weights', ' weighted @FILES@/nosuch'],
+    ],
+    [
+      ...[' weighted @FILES@/bad-weights-zero', ' weighted @FILES@/bad-weights-first', ' weighted @FILES@/custom'],
+      ...[' weighted @FILES@/bad-weights-three', ' weighted @FILES@/bad-weights-address', ' Round_robin'],
+      ...[' weighted @FILES@/bad-weights-word', ' weighted @FILES@/bad-weights-name'],
+
       ' random',
       ' weighted',
       ' round_robin x',
-      ' weighted @FILES@/nosuch',
       ' weighted @FILES@/bad-weights',
       ' weighted a b',
     ],
   );
-  if (kind.startsWith(' weighted')) return w.block(`loadbalance${kind}`, [`reload ${w.duration(['30s', '0s', '5s'])}`]);
-  if (kind !== ' prefer') return [`loadbalance${kind}`];
-  return w.block('loadbalance round_robin', [
-    `prefer ${w.value(['10.0.0.0/8', '192.0.2.0/30 198.51.100.0/24', '2001:db8::/32'], ['x', '10.0.0.0/33', '', '10.0.0.1'])}`,
+  if (kind.startsWith(' weighted'))
+    return w.block(`loadbalance${kind}`, [
+      `reload ${w.duration(['30s', '0s', '5s'])}`,
+      w.slip() ? w.pick(['prefer 10.0.0.0/8', 'reload', 'reload 1s 2s', 'nosuch']) : '',
+    ]);
+  if (!kind.startsWith(' prefer')) return [`loadbalance${kind}`];
+  const prefer = () =>
+    `prefer ${w.value(['10.0.0.0/8', '192.0.2.0/30 198.51.100.0/24', '2001:db8::/32', '10.0.0.0/8 fd00::/8 192.0.2.1/32', '0.0.0.0/0', '192.0.2.5/30'], ['x', '10.0.0.0/33', '', '10.0.0.1', '10.0.0.0/8 x'])}`;
+  const more = w.chance(0.3) ? prefer() : '';
+  return w.block(`loadbalance${kind === ' prefer' ? ' round_robin' : ''}`, [
+    prefer(),
+    more,
+    w.slip() ? 'reload 1s' : '',
   ]);
 };

@@ -14,6 +14,8 @@ export interface Surroundings {
   /** Nobody listens there. */
   readonly closedPort: number;
   readonly kubeconfig: string;
+  /** More `@WORD@`s, the same for all trials. */
+  readonly words?: Readonly<Record<string, string | number>>;
   /** wasmdns only. */
   readonly shards?: number;
 }
@@ -58,6 +60,7 @@ export class Trial {
       UPSTREAMB: around.secondUpstreamPort,
       CLOSED: around.closedPort,
       KUBECONFIG: around.kubeconfig,
+      ...around.words,
       FILES: directory,
     };
     const fill = (text: string) => text.replace(/@([A-Z]+)@/g, (whole, word: string) => String(words[word] ?? whole));
