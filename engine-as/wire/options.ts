@@ -26,6 +26,13 @@ export function optionsAreSound(at: u32, end: u32): bool {
   return true;
 }
 
+/** True if the options fill exactly the octets from `at` to `end`, whatever is in them. */
+export function optionsAreWhole(at: u32, end: u32): bool {
+  let p = at;
+  while (p + 4 <= end) p += 4 + <u32>load16(p + 2); // Bounds: p + 4 <= end
+  return p == end;
+}
+
 function optionIsSound(code: u32, at: u32, bytes: u32): bool {
   if (code == OPTION_ECS) return subnetIsSound(at, bytes);
   if (code == OPTION_KEEPALIVE) return bytes == 0 || bytes == 2;

@@ -35,7 +35,7 @@ import {
   CONTROL_HASH_SEED,
   NAME_SCRATCH,
 } from '../shared/layout';
-import { optionsArePlain, optionsAreSound, packedOptionsBytes } from './options';
+import { optionsArePlain, optionsAreSound, optionsAreWhole, packedOptionsBytes } from './options';
 import { copyLower, expandName, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
 import { load16, load32, store16 } from './octets';
 import { rdataIsOdd, rdataIsSound, rdataPad, rdataPlain } from './rdata';
@@ -107,7 +107,10 @@ export function opcode(): u32 {
   return (queryFlags & OPCODE_MASK) >> OPCODE_SHIFT;
 }
 
-/** Rdata that came cut may have been filled with zeros since, which makes no rdata of some types. */
+/**
+ * The query was accepted once. Rdata that came cut may have been filled with zeros since, which makes no rdata of some
+ * types; an option may have got octets of a rule.
+ */
 let wasAccepted: bool = false;
 
 /** RRs in the additional section of a query: an OPT and a TSIG. */
@@ -122,7 +125,7 @@ export function parseQuery(at: u32, bytes: u32, transport: u32, sockaddr: u32): 
   return parse(at, bytes, transport, sockaddr, ADDITIONAL_MAX);
 }
 
-/** A query that was accepted once, and to which plugin rewrite may have added an OPT since. */
+/** A query that was accepted once; plugin rewrite may have added an OPT since, and options with any octets in them. */
 export function parseSaved(at: u32, bytes: u32, transport: u32, sockaddr: u32): u32 {
   wasAccepted = true;
   return parse(at, bytes, transport, sockaddr, ADDITIONAL_MAX + 1);
@@ -324,10 +327,12 @@ function parseRecord(at: u32, end: u32, isAdditional: bool): u32 {
 /** An OPT with options. Returns the octet behind it, 0 if they do not parse. */
 function takeOptions(at: u32, fixed: u32, rdataBytes: u32, isAdditional: bool): u32 {
   const end = fixed + 10 + rdataBytes; // Bounds: parseRecord checked it
-  if (!optionsAreSound(fixed + 10, end)) return 0;
-  if (!optionsArePlain(fixed + 10, end)) isOdd = true;
+  const isSound = optionsAreSound(fixed + 10, end);
+  if (!isSound && !(wasAccepted && optionsAreWhole(fixed + 10, end))) return 0;
+  if (isSound && !optionsArePlain(fixed + 10, end)) isOdd = true;
   if (isAdditional) takeOpt(fixed, rdataBytes);
-  queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + packedOptionsBytes(fixed + 10, end);
+  const packedBytes = isSound ? packedOptionsBytes(fixed + 10, end) : rdataBytes;
+  queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + packedBytes;
   return end;
 }
 
