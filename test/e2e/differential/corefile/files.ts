@@ -46,7 +46,7 @@ export const STANDARD_FILES: Readonly<Record<string, string>> = {
   weights: 'www.example.org\n192.0.2.1 3\n192.0.2.2 1\n\nmulti.example.org\n192.0.2.3 100\n',
   'odd-weights': [
     '# comment',
-    'WWW.Example.ORG. # end',
+    'WWW.Example.ORG.',
     '  192.0.2.1\t255',
     '2001:db8::1 1',
     '',
@@ -58,6 +58,7 @@ export const STANDARD_FILES: Readonly<Record<string, string>> = {
   ].join('\n'),
   'empty-weights': '',
   'bad-weights': 'www.example.org\n192.0.2.1 300\n',
+  'bad-weights-comment': 'www.example.org # end\n192.0.2.1 3\n',
   'bad-weights-zero': 'www.example.org\n192.0.2.1 0\n',
   'bad-weights-first': '192.0.2.1 3\nwww.example.org\n',
   'bad-weights-three': 'www.example.org\n192.0.2.1 3 4\n',

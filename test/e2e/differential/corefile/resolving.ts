@@ -79,8 +79,8 @@ export const forward: DirectiveGenerator = (w) => {
   ];
   const to = targets(w);
   const isNamed = /[a-z]\.example\.org/.test(to);
-  const chosen = w.some(options, 0, 5).concat(isNamed || w.chance(0.05) ? resolver(w) : []);
-  const lines = w.block(`forward ${from} ${to}`.trimEnd(), chosen);
+  const asks = isNamed || w.chance(0.05) ? [resolver(w)] : [];
+  const lines = w.block(`forward ${from} ${to}`.trimEnd(), w.some(options, 0, 5), 0.85, asks);
   if (!w.chance(0.15)) return lines;
   return [...w.block(`forward example.org ${UPSTREAM}`, w.some(options, 0, 2)), ...lines];
 };
@@ -128,7 +128,12 @@ export const loadbalance: DirectiveGenerator = (w) => {
     ],
     [
       ...[' weighted @FILES@/bad-weights-zero', ' weighted @FILES@/bad-weights-first', ' weighted @FILES@/custom'],
-      ...[' weighted @FILES@/bad-weights-three', ' weighted @FILES@/bad-weights-address', ' Round_robin'],
+      ...[
+        ' weighted @FILES@/bad-weights-three',
+        ' weighted @FILES@/bad-weights-comment',
+        ' weighted @FILES@/bad-weights-address',
+        ' Round_robin',
+      ],
       ...[' weighted @FILES@/bad-weights-word', ' weighted @FILES@/bad-weights-name'],
 
       ' random',

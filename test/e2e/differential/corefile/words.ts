@@ -77,9 +77,13 @@ export class Words {
     return zones.join(' ');
   }
 
-  /** A directive with options in a block: each option at most once unless it may repeat; any order. */
-  block(head: string, options: readonly string[], probability = 0.85): string[] {
-    const chosen = this.some(options, 0, options.length).filter((option) => option !== '');
+  /**
+   * A directive with options in a block: each option at most once unless it may repeat; any order.
+   * @param needed options that it always has.
+   */
+  block(head: string, options: readonly string[], probability = 0.85, needed: readonly string[] = []): string[] {
+    const some = this.some(options, 0, options.length).filter((option) => option !== '');
+    const chosen = this.chance(0.5) ? [...needed, ...some] : [...some, ...needed];
     const lines = chosen.flatMap((option) => option.split('\n'));
     if (this.slip())
       lines.push(this.pick(['nosuch', 'nosuch 1', `${lines[0] ?? 'ttl'} extra`, (lines[0] ?? 'x').slice(0, -1)]));
