@@ -4,13 +4,18 @@ import { Random } from '../support/random.ts';
 import { ALLOWED } from './allowed.ts';
 import { Generator, type Subject } from './generator.ts';
 import { formatOutcome, Lane, type Outcome, type Promises, type Sides } from './pair.ts';
-import { composeProbe, formatProbe, type Probe } from './probe.ts';
+import { composeProbe, formatProbe, isSilenceDue, type Probe } from './probe.ts';
 import { shrink } from './shrink.ts';
 
 /** So many kinds of difference are shown in full; the rest is counted. */
 const SHOWN_MAX = 8;
 /** A difference is one when it can be seen again with fresh names. */
 const REPEATS = 3;
+/** Where so many questions found a server silent, the Corefile makes it so: the others are not waited for as long. */
+const SILENT_MAX = 6;
+const SHORT_TIMEOUT_MS = 1500;
+/** Probes tried for a smaller one where each try may cost a time limit. */
+const SILENT_TRIES_MAX = 24;
 
 export interface Finding {
   readonly probe: Probe;
@@ -41,7 +46,14 @@ export interface Order {
 export async function askBoth(order: Order): Promise<Session> {
   const { sides, subject, promises, questions } = order;
   const generator = new Generator(subject, new Random(order.seed));
-  const lanes = Array.from({ length: order.lanes }, (_, at) => new Lane(sides, promises, at * 500));
+  let silent = 0;
+  const patience: Promises = {
+    ...promises,
+    get replyTimeoutMs() {
+      return silent < SILENT_MAX ? promises.replyTimeoutMs : shorter(promises);
+    },
+  };
+  const lanes = Array.from({ length: order.lanes }, (_, at) => new Lane(sides, patience, at * 500));
   const names = new NameLocks();
   const suspects: Finding[] = [];
   const allowed = new Map<string, number>();
@@ -52,6 +64,7 @@ export async function askBoth(order: Order): Promise<Session> {
       const probe = generator.next();
       asked += probe.times;
       const outcome = await names.hold(probe.name, () => lane.run(probe));
+      if (outcome.replies.includes(undefined) && !isSilenceDue(outcome.sent)) silent++;
       for (const note of outcome.comparison.notes) add(notes, note);
       if (outcome.comparison.differences.length === 0) continue;
       const reason = ALLOWED.find((each) => each.explains(probe, outcome))?.reason;
@@ -60,7 +73,7 @@ export async function askBoth(order: Order): Promise<Session> {
     }
   };
   await Promise.all(lanes.map(work));
-  const strays = lanes.flatMap((lane) => lane.strays()).length;
+  const strays = silent < SILENT_MAX ? lanes.flatMap((lane) => lane.strays()).length : 0;
   for (const lane of lanes) lane.close();
   const findings: Finding[] = [];
   const unsteady: Finding[] = [];
@@ -71,6 +84,10 @@ export async function askBoth(order: Order): Promise<Session> {
   }
   lane.close();
   return { asked, findings, unsteady, allowed, notes, strays };
+}
+
+function shorter({ replyTimeoutMs }: Promises): number {
+  return Math.min(SHORT_TIMEOUT_MS, replyTimeoutMs ?? SHORT_TIMEOUT_MS);
 }
 
 /** Whether it happens again. Of each kind only the first few are asked again. */
@@ -104,15 +121,18 @@ class NameLocks {
 /** The smallest probe of each kind of difference, both answers in full. */
 export async function describeFindings(findings: readonly Finding[], order: Order): Promise<string> {
   const { sides, promises } = order;
-  const lane = new Lane(sides, promises, 62_000);
+  const patient = new Lane(sides, promises, 62_000);
+  const hurried = new Lane(sides, { ...promises, replyTimeoutMs: shorter(promises) }, 63_000);
   const kinds = Map.groupBy(findings, kindOf);
   const texts = [`${findings.length} differences of ${kinds.size} kinds, seed ${order.seed}`];
   for (const [kind, [first, ...others]] of [...kinds].slice(0, order.shownMax ?? SHOWN_MAX)) {
+    const isSilent = first!.outcome.replies.includes(undefined);
+    const lane = isSilent ? hurried : patient;
     const differs = async (probe: Probe) => {
       const outcome = await lane.run(probe);
       return outcome.comparison.differences.length > 0 && kindOf({ probe, outcome }) === kind;
     };
-    const smallest = await shrink(first!.probe, differs);
+    const smallest = await shrink(first!.probe, differs, isSilent ? SILENT_TRIES_MAX : undefined);
     const outcome = await lane.run(smallest);
     texts.push(
       `--- ${kind} (${others.length + 1} times)`,
@@ -122,7 +142,8 @@ export async function describeFindings(findings: readonly Finding[], order: Orde
       formatOutcome(outcome.comparison.differences.length > 0 ? outcome : first!.outcome, sides),
     );
   }
-  lane.close();
+  patient.close();
+  hurried.close();
   return texts.join('\n');
 }
 

@@ -22,7 +22,7 @@ export interface Promises {
   ttlSlackSeconds(name: string): number;
   order(name: string): RecordOrder;
   /** Longer than the 5 s that a forwarded query may take, unless the caller cannot wait. */
-  readonly replyTimeoutMs?: number;
+  readonly replyTimeoutMs?: number | undefined;
 }
 
 export interface Outcome {

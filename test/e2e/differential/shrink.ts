@@ -8,13 +8,17 @@ import type { Probe } from './probe.ts';
 const TRIES_MAX = 120;
 
 /** @param differs asks the probe anew and tells whether the servers still differ. */
-export async function shrink(probe: Probe, differs: (probe: Probe) => Promise<boolean>): Promise<Probe> {
+export async function shrink(
+  probe: Probe,
+  differs: (probe: Probe) => Promise<boolean>,
+  triesMax: number = TRIES_MAX,
+): Promise<Probe> {
   let smallest = probe;
   let tries = 0;
-  for (let isSmaller = true; isSmaller && tries < TRIES_MAX; ) {
+  for (let isSmaller = true; isSmaller && tries < triesMax; ) {
     isSmaller = false;
     for (const candidate of simpler(smallest)) {
-      if (tries++ >= TRIES_MAX) break;
+      if (tries++ >= triesMax) break;
       if (!(await differs(candidate))) continue;
       smallest = candidate;
       isSmaller = true;
