@@ -3,6 +3,7 @@
 
 import {
   OPTION_COOKIE,
+  OPTION_ECS,
   OPTION_EXPIRE,
   OPTION_KEEPALIVE,
   OPTION_NSID,
@@ -11,7 +12,7 @@ import {
 } from '../shared/codes';
 import { CONTROL_ECHOES } from '../shared/layout';
 import { load16, store16, store32 } from '../wire/octets';
-import { packedOptionBytes } from '../wire/options';
+import { optionIsSound, packedOptionBytes } from '../wire/options';
 import { ednsBytes, ednsFlags, hasEdns, optionsAt, optionsBytes } from '../wire/query';
 
 const FIXED_BYTES: u32 = 11;
@@ -55,12 +56,29 @@ export function droppedBytes(): u32 {
   return bytes;
 }
 
-/** Octets of an option's value in the reply: CoreDNS knows an EXPIRE of four octets and a KEEPALIVE that is not zero. */
+/** Octets of an option's value in the reply: the known ones are packed anew, those with a rule's octets stay as they are. */
 function echoedBytes(option: u32): u32 {
   const bytes = load16(option + 2); // Bounds: a checked option
   const code = load16(option);
-  const isRepacked = code == OPTION_EXPIRE || code == OPTION_KEEPALIVE;
-  return isRepacked ? packedOptionBytes(code, option + 4, bytes) : bytes;
+  if (code == OPTION_NSID || code == OPTION_COOKIE || code == OPTION_PADDING) return bytes;
+  return optionIsSound(code, option + 4, bytes) ? packedOptionBytes(code, option + 4, bytes) : bytes;
+}
+
+/** Writes the echo of an option at `to`, which has 4 + echoedBytes() of room; returns the octet behind it. */
+function echoOption(option: u32, to: u32): u32 {
+  const own = load16(option + 2); // Bounds: a checked option
+  const bytes = echoedBytes(option);
+  const copied = min(own, bytes);
+  memory.copy(to, option, 4 + copied);
+  memory.fill(to + 4 + copied, 0, bytes - copied);
+  store16(to + 2, bytes);
+  const end = to + 4 + bytes;
+  if (load16(option) == OPTION_ECS && bytes > 4 && optionIsSound(OPTION_ECS, option + 4, own)) {
+    // Bits behind the source prefix are cleared (RFC 7871 §6)
+    const spare = (8 - (<u32>load<u8>(to + 6) & 7)) & 7; // Bounds: the option has more than 4 octets
+    store<u8>(end - 1, <u8>(<u32>load<u8>(end - 1) & (0xff << spare)));
+  }
+  return end;
 }
 
 /** Writes the OPT at `out`, which has optBytes() of room, and returns the octet behind it. */
@@ -70,12 +88,7 @@ export function appendOpt(out: u32, extendedRcode: u32): u32 {
   const end = optionsAt + optionsBytes;
   // Bounds: as in optBytes()
   for (let p = optionsAt; p < end; ) {
-    if (isEchoed(load16(p))) {
-      const bytes = echoedBytes(p);
-      memory.copy(to, p, 4 + bytes);
-      store16(to + 2, bytes);
-      to += 4 + bytes;
-    }
+    if (isEchoed(load16(p))) to = echoOption(p, to);
     p += 4 + load16(p + 2);
   }
   store16(out + 9, to - out - FIXED_BYTES);

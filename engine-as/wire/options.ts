@@ -33,7 +33,8 @@ export function optionsAreWhole(at: u32, end: u32): bool {
   return p == end;
 }
 
-function optionIsSound(code: u32, at: u32, bytes: u32): bool {
+/** True if the library reads such octets as the value of option `code`. */
+export function optionIsSound(code: u32, at: u32, bytes: u32): bool {
   if (code == OPTION_ECS) return subnetIsSound(at, bytes);
   if (code == OPTION_KEEPALIVE) return bytes == 0 || bytes == 2;
   if (code == OPTION_EXPIRE) return bytes == 0 || bytes >= 4;
