@@ -17,7 +17,6 @@
 // of a group have one owner do the owners stay in their places, the first spelt out and the others pointing at it.
 
 import {
-  EDNS_VERSION_STAND_IN,
   HEADER_BYTES,
   MESSAGE_BYTES_MAX,
   RCODE_MASK,
@@ -39,6 +38,7 @@ import { behindQuestion, nameBytes, readName } from '../wire/reply';
 import { COPY_ROOM, beginCopies, copyRecord, isAlike, copiedEnd, recordFixed, recordPlain } from './copy';
 import { rdataIsStuck, rdataPad } from '../wire/rdata';
 import { classify } from './kind';
+import { isStandIn } from './opt';
 import { PLACES, PLACE_ADDRESS, PLACE_ALIAS, PLACE_EXCHANGE, PLACE_OTHER, isOrdered, orderOf, placeAt } from './order';
 
 export const IMAGE_OK: u32 = 0;
@@ -200,7 +200,7 @@ function imageAsSpelt(at: u32, bytes: u32, order: u32, keepOpt: bool, nameAt: u3
   store<u32>(image + IMAGE_QUESTION, question);
   store<u32>(image + IMAGE_TAIL, tail - image);
   store<u32>(image + IMAGE_TAIL_BYTES, out - tail);
-  if (keepOpt && replyOpt && !isStandIn()) out = keepReplyOpt(out);
+  if (keepOpt && replyOpt && !isStandIn(replyOptTtl, replyOptSize, replyOptBytes)) out = keepReplyOpt(out);
   if (!out) return IMAGE_BAD;
   store<u32>(image + IMAGE_BYTES, out - image);
   classify(image);
@@ -257,11 +257,6 @@ function countSection(section: u32, count: u32): void {
   if (section == 0) answers = count;
   else if (section == 1) authorities = count;
   else additionals = count;
-}
-
-/** Nobody's OPT: the client's own one comes instead, with the rcode. */
-function isStandIn(): bool {
-  return ((replyOptTtl >> 16) & 0xff) == EDNS_VERSION_STAND_IN && !replyOptSize && !replyOptBytes;
 }
 
 /** The last OPT counts. */

@@ -2,6 +2,7 @@
 // that are echoed.
 
 import {
+  EDNS_VERSION_STAND_IN,
   OPTION_COOKIE,
   OPTION_ECS,
   OPTION_EXPIRE,
@@ -104,4 +105,9 @@ export function appendOptFixed(out: u32, payloadBytes: u32, rcode: u32, flags: u
   store32(out + 5, ((rcode >> 4) << 24) | flags);
   store16(out + 9, 0);
   return out + FIXED_BYTES;
+}
+
+/** Nobody's OPT, there for its rcode alone: the client's own one comes instead. */
+export function isStandIn(ttl: u32, size: u32, optionBytes: u32): bool {
+  return ((ttl >> 16) & 0xff) == EDNS_VERSION_STAND_IN && !size && !optionBytes;
 }
