@@ -10,7 +10,7 @@ export interface BlockKey {
   readonly transport: 'dns';
   /** Lower-case, fully qualified. */
   readonly zone: string;
-  /** 0 = ephemeral. */
+  /** 0 = ephemeral; may be none until refusePorts() has passed. */
   readonly port: number;
   /** The word it came from; a CIDR word may give several keys. */
   readonly token: Token;
@@ -33,7 +33,6 @@ export function parseKey(token: Token, defaultPort: number): BlockKey[] {
     throw error;
   }
   const port = split.port ?? defaultPort;
-  if (port < 0 || port > 65535) throw parsingError(token, `address ${port}: invalid port`);
   return split.zones.map((zone) => ({ transport: 'dns', zone, port, token }));
 }
 
@@ -82,6 +81,13 @@ export function refuseOverlaps(bindings: readonly Binding[]): void {
       throw overlapError(binding, `cannot serve ${text} - zone overlap listener capacity with ${otherText}`);
     }
     addresses.set(binding.address, binding);
+  }
+}
+
+/** Refuses ports that are none: CoreDNS looks at them when it groups its servers by address. Throws CorefileError. */
+export function refusePorts(bindings: readonly Binding[]): void {
+  for (const { port, token } of bindings.map(({ key }) => key)) {
+    if (port < 0 || port > 65535) throw parsingError(token, `address ${port}: invalid port`);
   }
 }
 

@@ -41,9 +41,6 @@ export function parseBlocks({ loaded: { blocks }, address, log }: ParseParts): {
       each.loaded.known.root = each.settings.root;
     }
   }
-  for (const { loaded } of all.flatMap(({ parsed }) => parsed)) {
-    if (loaded.reader.lastRefusal !== undefined) throw loaded.reader.lastRefusal;
-  }
   return all.map(({ loaded, parsed, settings }) => {
     return { parsed, plan: { loaded, plugins: parsed.map(({ directive }) => directive.name), settings } };
   });

@@ -1,6 +1,6 @@
 // From the keys of all server blocks to listeners and their zones (CoreDNS core, A3), and the lines that name them.
 
-import { type Binding, hasPreferredSyntax, refuseOverlaps } from '../corefile/keys.ts';
+import { type Binding, hasPreferredSyntax, refuseOverlaps, refusePorts } from '../corefile/keys.ts';
 import type { LoadedBlock } from '../corefile/loader.ts';
 import { addressOctets, addressText } from '../dns/address.ts';
 import type { BlockSettings, ServerBlock, ServerKey } from '../plugin/contract.ts';
@@ -40,13 +40,23 @@ export function defaultSettings(address: string): BlockSettings {
 
 /** Throws CorefileError for a zone that is served twice. */
 export function serverBlocks(plans: readonly BlockPlan[]): ServerBlock[] {
-  refuseOverlaps(plans.flatMap(bindingsOf));
+  refuseInOrder(plans);
   return plans.map(({ loaded, plugins }, index) => {
     const keys = bindingsOf(plans[index]!).map(({ key: { zone, port }, address }): ServerKey => {
       return { transport: 'dns', zone, address, port, server: serverLabel(address, port) };
     });
     return { index, keys, zones: loaded.zones, plugins, file: loaded.file, line: loaded.line };
   });
+}
+
+/** What CoreDNS refuses when every directive has been read: ports that are none, overlaps, what plugins fail at. */
+function refuseInOrder(plans: readonly BlockPlan[]): void {
+  const bindings = plans.flatMap(bindingsOf);
+  refusePorts(bindings);
+  refuseOverlaps(bindings);
+  for (const { reader } of plans.flatMap(({ loaded }) => loaded.directives)) {
+    if (reader.lastRefusal !== undefined) throw reader.lastRefusal;
+  }
 }
 
 function bindingsOf({ loaded, settings }: BlockPlan): Binding[] {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasPreferredSyntax, parseKey, refuseOverlaps, zonesOfArgument } from '../../host/corefile/keys.ts';
+import {
+  hasPreferredSyntax,
+  parseKey,
+  refuseOverlaps,
+  refusePorts,
+  zonesOfArgument,
+} from '../../host/corefile/keys.ts';
 
 const tokenOf = (text: string, line = 7) => ({ text, raw: text, file: 'Corefile', line, isImported: false });
 const keysOf = (text: string): string[] => parseKey(tokenOf(text), 53).map(({ zone, port }) => `${zone} ${port}`);
@@ -38,8 +44,6 @@ test('wrong addresses name file, line and word', () => {
     [':53', 'zone is not a valid domain name: '],
     ['', 'expecting data after last colon: ""'],
     ['dns://', 'expecting data after last colon: ""'],
-    ['example.org:99999', 'address 99999: invalid port'],
-    ['example.org:-1', 'address -1: invalid port'],
     ['::/8', 'invalid CIDR ::/8'],
     ['0::/8', 'invalid CIDR 0::/8'],
     ['tls://example.org', "transport tls:// is not supported yet: 'tls://example.org'"],
@@ -74,6 +78,18 @@ test('RFC 1035 preferred syntax', () => {
   }
   for (const zone of ['}.', 'a_b.org.', '1a.org.', '-a.org.', 'a-.org.', '10.0.0.0/33.', 'foo://example.org.']) {
     assert.ok(!hasPreferredSyntax(zone), zone);
+  }
+});
+
+test('ports that are none are refused when every address is known', () => {
+  const binding = (text: string, line = 1) => ({ key: parseKey(tokenOf(text, line), 53)[0]!, address: '' });
+  refusePorts([binding('.'), binding('.:0'), binding('a:65535')]);
+  for (const port of [99999, 65536, -1]) {
+    assert.throws(() => refusePorts([binding('.'), binding(`a:${port}`, 9)]), {
+      line: 9,
+      word: `a:${port}`,
+      message: `Corefile:9 - Error during parsing: address ${port}: invalid port`,
+    });
   }
 });
 
