@@ -45,6 +45,7 @@ export function checkAccess(access: Access, pod: PodEnvironment): string {
     const faults = tls === undefined ? [] : [fault('client-cert', tls.cert), fault('client-key', tls.key)];
     if (tls !== undefined) faults.push(fault('certificate-authority', tls.ca));
     refuseFaults(faults.filter((text) => text !== undefined));
+    refuseNoServer(access);
     return JSON.stringify(access);
   }
   if (!pod.host || !pod.port) {
@@ -95,6 +96,28 @@ function loadFile(config: KubeConfig, file: string, context: string | undefined)
     user.keyFile ? fault('client-key', user.keyFile, user.name) : undefined,
   ];
   refuseFaults(faults.filter((text) => text !== undefined));
+}
+
+/** As client-go: what does not begin with a scheme and a host is a host, with nothing behind it. */
+function refuseNoServer({ url, tls }: { readonly url: string; readonly tls: TlsFiles | undefined }): void {
+  if (url === '') throw noConfiguration();
+  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(url)?.[1];
+  if (host !== undefined && wrongPort(host) === undefined) return;
+  const [, bare, path] = /^([^/?#]*)([^?#]*)/.exec(url)!;
+  const port = wrongPort(bare!);
+  let text = `host must be a URL or a host:port pair: ${JSON.stringify(url)}`;
+  if (port !== undefined) {
+    text = `parse "${tls === undefined ? 'http' : 'https'}://${url}": invalid port ${JSON.stringify(port)} after host`;
+  } else if (path === '' || path === '/') return;
+  throw new UserError(
+    `plugin/kubernetes: failed to create kubernetes notification controller: ${JSON.stringify(text)}`,
+  );
+}
+
+/** What stands behind the host and is no port, with its colon. */
+function wrongPort(host: string): string | undefined {
+  const port = /:[^:\]]*$/.exec(host)?.[0];
+  return port === undefined || /^:\d*$/.test(port) ? undefined : port;
 }
 
 /** A URL without a scheme is HTTP, with certificates HTTPS (as client-go completes it). */

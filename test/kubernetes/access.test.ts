@@ -41,6 +41,29 @@ async function refusal(access: Access, pod = NO_POD): Promise<string> {
   assert.fail('nothing was refused');
 }
 
+test('an endpoint that is no server is refused as client-go refuses it', () => {
+  const check = (url: string) => checkAccess({ kind: 'endpoint', url, tls: undefined }, NO_POD);
+  for (const url of [
+    '127.0.0.1:1',
+    '127.0.0.1:1/',
+    'localhost',
+    'http://localhost/x',
+    'HTTP://localhost',
+    'x?y',
+    '[::1]:1',
+  ]) {
+    assert.equal(typeof check(url), 'string', url);
+  }
+  const head = 'plugin/kubernetes: failed to create kubernetes notification controller: ';
+  const noPair = (url: string) => head + JSON.stringify(`host must be a URL or a host:port pair: "${url}"`);
+  for (const url of ['127.0.0.1:1/api', 'localhost/x', 'http()://127.0.0.1:1', 'http:///x', 'http://', 'http://a:x']) {
+    assert.throws(() => check(url), { name: 'UserError', message: noPair(url) }, url);
+  }
+  const noPort = head + JSON.stringify('parse "http://localhost:x": invalid port ":x" after host');
+  assert.throws(() => check('localhost:x'), { name: 'UserError', message: noPort });
+  assert.throws(() => check(''), /no configuration has been provided/);
+});
+
 test('a kubeconfig that cannot be used is refused in one line', async (t) => {
   const at = directory(t);
   const file = (name: string, text: string): Access => {

@@ -31,9 +31,11 @@ export function parseHealth(reader: DirectiveReader): HealthConfig {
   });
   if (listen.fault !== undefined) {
     // CoreDNS makes a URL of the address before it listens
-    const port = /:([^:\d][^:]*)$/.exec(listenAt.text)?.[0];
-    const text = `parse "http://${listenAt.text}": invalid port ${JSON.stringify(port)} after host`;
-    reader.refuseLast(reader.error(listenAt, port === undefined ? `listen tcp: ${listen.fault}` : text));
+    const { text } = listenAt;
+    const port = text.slice(text.lastIndexOf(':'));
+    const isNumber = /^:\d*$/.test(port);
+    const noUrl = `parse "http://${text}": invalid port ${JSON.stringify(port)} after host`;
+    reader.refuseLast(reader.error(listenAt, isNumber ? `listen tcp: ${listen.fault}` : noUrl));
   }
   return { address: listen.address, port: listen.port, lameduckMs };
 }
