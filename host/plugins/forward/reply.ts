@@ -160,10 +160,12 @@ export function payloadBytes(query: Uint8Array, at: number, bytes: number): numb
     cursor += 4;
   }
   let size = 0;
-  for (let i = u16(query, at + 6) + u16(query, at + 8) + u16(query, at + 10); i > 0 && cursor < end; i--) {
+  // An OPT counts in the additional section only, and the last one there
+  const before = u16(query, at + 6) + u16(query, at + 8);
+  for (let i = -before; i < u16(query, at + 10) && cursor < end; i++) {
     const fixed = skipName(query, cursor, end);
     if (fixed < 0 || fixed + RECORD_FIXED_BYTES > end) break;
-    if (u16(query, fixed) === TYPE_OPT) size = u16(query, fixed + 2);
+    if (i >= 0 && u16(query, fixed) === TYPE_OPT) size = u16(query, fixed + 2);
     cursor = fixed + RECORD_FIXED_BYTES + u16(query, fixed + 8);
   }
   return Math.max(size, UDP_PAYLOAD_MIN);
