@@ -12,6 +12,7 @@ import {
   OUTCOME_RELAY,
   OUTCOME_SLOW,
   RCODE_SERVFAIL,
+  TYPE_TSIG,
 } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { composeMessage, type Message, parseMessage, rcodeOf } from '../dns/message.ts';
@@ -210,16 +211,12 @@ class RelayPath implements ReplyPath {
   }
 }
 
-function questionMessage(origin: Query, name: string, type: number): Message {
-  const wire = composeName(name);
+/** The query with another question; all else stays, as in CoreDNS, whose forward takes a TSIG away in the end. */
+function questionMessage({ message }: Query, name: string, type: number): Message {
   return {
-    id: origin.message.id,
-    flags: origin.message.flags & (FLAG_RD | FLAG_CD),
-    questions: [{ name: name.toLowerCase(), type, class: 1, wire }],
-    answer: [],
-    authority: [],
-    additional: [],
-    edns: origin.message.edns,
+    ...message,
+    questions: [{ name: name.toLowerCase(), type, class: 1, wire: composeName(name) }],
+    additional: message.additional.filter((record) => record.type !== TYPE_TSIG),
   };
 }
 

@@ -126,6 +126,33 @@ for (const [i, [what, damage, text]] of damages.entries()) {
     ));
 }
 
+test('prefer_udp: a record that is cut inside is asked again over TCP, and fails the attempt there', () =>
+  scene(
+    'prefer_udp',
+    (query) => withAddress(goodAnswer(query), [1, 2, 3]),
+    async ({ up, world }) => {
+      world.exchanges.refuses = (octets) => octets.length > 27;
+      assert.equal(textOf(await world.ask('a.example')), 'A: dns: overflow unpacking a');
+      assert.deepEqual(
+        up.seen.map(({ proto }) => proto),
+        ['udp', 'tcp', 'udp', 'tcp'],
+      );
+    },
+  ));
+
+test('the first damaged record decides: a record behind it that is cut does not make the reply a cut one', () =>
+  scene(
+    '',
+    (query) => {
+      const octets = Uint8Array.from([...withAddress(goodAnswer(query), [1, 2, 3, 4, 5]), 0, 0, 1]);
+      octets[7] = 2;
+      return octets;
+    },
+    async ({ world }) => {
+      assert.equal(textOf(await world.ask('a.example')), 'dns: bad rdlength');
+    },
+  ));
+
 test('a signed reply fails the attempt: nobody has the key', () =>
   scene(
     '',
