@@ -87,6 +87,14 @@ test('log lines: times and ports of clients do not count, words and order do', (
   }
 });
 
+test('log lines of queries that follow one another count in the order of their ids', () => {
+  const line = (id: number) => `[INFO] 127.0.0.1:CLIENT - ${id} "A IN a. udp 33 false 512" NOERROR qr 64 TIMEs`;
+  const error = '[ERROR] plugin/errors: 2 a. A: why';
+  assert.deepEqual(compareLines([line(8), line(7), line(10)], [line(7), line(8), line(10)]), []);
+  assert.equal(compareLines([line(7), error, line(8)], [line(8), error, line(7)]).length, 2);
+  assert.equal(compareLines([line(7), error], [error, line(7)]).length, 2);
+});
+
 test('selectors of expressions', () => {
   const page = readPage(PAGE, MASKS);
   const taken = (expression: string) => selectorsOf(expression).flatMap((selector) => select(page, selector)).length;

@@ -20,10 +20,23 @@ function neutralLine(line: string): string {
 }
 
 /** Lines of the two logs that differ, in order. */
-export function compareLines(left: readonly string[], right: readonly string[]): string[] {
+export function compareLines(written: readonly string[], others: readonly string[]): string[] {
+  const [left, right] = [inOrder(written), inOrder(others)];
   const differences: string[] = [];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     if (left[i] !== right[i]) differences.push(`log line ${i + 1}: ${left[i] ?? 'none'} / ${right[i] ?? 'none'}`);
   }
   return differences.slice(0, 12);
+}
+
+/** Lines of queries one behind the other in the order of their ids: CoreDNS writes a line after the reply has gone. */
+function inOrder(lines: readonly string[]): string[] {
+  const idOf = (line: string) => Number(/:CLIENT - (\d+) "/.exec(line)?.[1]);
+  const settled: string[] = [];
+  for (const line of lines) {
+    let at = settled.length;
+    while (at > 0 && idOf(settled[at - 1]!) > idOf(line)) at--;
+    settled.splice(at, 0, line);
+  }
+  return settled;
 }

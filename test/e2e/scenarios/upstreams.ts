@@ -255,4 +255,39 @@ export const upstreamScenarios: readonly Scenario[] = [
       stage.compareLogs();
     },
   },
+  {
+    name: 'connections to an upstream: used again, too old, too long idle, gone',
+    corefile: ['udp.example.org', 'example.org']
+      .map(
+        (zone, at) => `${zone}:@PORT@ {
+    errors
+    log
+    prometheus 127.0.0.1:@METRICS@
+    forward . 127.0.0.1:@UPSTREAM@ {
+        expire 1s
+        max_fails 0
+        ${at === 0 ? '' : 'max_age 2s\n max_idle_conns 1\n force_tcp'}
+    }
+}
+`,
+      )
+      .join(''),
+    async script(stage) {
+      for (const [n, pause] of [0, 0, 300, 1500, 100, 100, 2500, 0].entries()) {
+        await stage.wait(pause);
+        for (const zone of ['udp.example.org.', 'example.org.']) {
+          await stage.ask(`www-o${n}.${zone}`);
+          await stage.ask(`big-o${n}.${zone}`, 'A', { tcp: true });
+        }
+      }
+      await stage.upstreams(async (side) => {
+        await side.upstream.stop();
+        side.upstream = await Upstream.start(side.upstream.port);
+      });
+      await stage.wait(200);
+      await stage.ask('www-o9.example.org.');
+      await stage.compareMetrics();
+      stage.compareLogs();
+    },
+  },
 ];
