@@ -14,7 +14,7 @@ import {
 import { CONTROL_ECHOES } from '../shared/layout';
 import { load16, store16, store32 } from '../wire/octets';
 import { optionIsSound, packedOptionBytes } from '../wire/options';
-import { ednsBytes, ednsFlags, hasEdns, optionsAt, optionsBytes } from '../wire/query';
+import { ednsBytes, ednsFlags, ednsOwnerBytes, hasEdns, optionsAt, optionsBytes } from '../wire/query';
 
 const FIXED_BYTES: u32 = 11;
 
@@ -44,20 +44,20 @@ export function optBytes(): u32 {
   return bytes;
 }
 
-/** Octets of the query's options that appendOpt() leaves out. */
+/** Octets of the query's OPT that appendOpt() leaves out: its owner, and options as they are packed anew. */
 export function droppedBytes(): u32 {
   if (!hasEdns) return 0;
-  let bytes: u32 = 0;
+  let bytes = ednsOwnerBytes - 1;
   const end = optionsAt + optionsBytes;
   // Bounds: as in optBytes()
   for (let p = optionsAt; p < end; ) {
-    if (!isEchoed(load16(p))) bytes += 4 + load16(p + 2);
+    if (!isEchoed(load16(p))) bytes += 4 + echoedBytes(p);
     p += 4 + load16(p + 2);
   }
   return bytes;
 }
 
-/** Octets of an option's value in the reply: the known ones are packed anew, those with a rule's octets stay as they are. */
+/** Octets of an option's value when an OPT is packed anew: those of the known ones, those with a rule's octets stay as they are. */
 function echoedBytes(option: u32): u32 {
   const bytes = load16(option + 2); // Bounds: a checked option
   const code = load16(option);

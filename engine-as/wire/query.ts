@@ -64,6 +64,8 @@ export let hasEdns: bool = false;
 export let ednsBytes: u32 = 0;
 /** Upper flag octet of the OPT as CoreDNS echoes it: DO and the seven bits below. */
 export let ednsFlags: u32 = 0;
+/** Length of its owner, which should be the root. */
+export let ednsOwnerBytes: u32 = 1;
 export let isDo: bool = false;
 export let optionsAt: u32 = 0;
 export let optionsBytes: u32 = 0;
@@ -313,7 +315,7 @@ function parseRecord(at: u32, end: u32, isAdditional: bool): u32 {
   if (rdata + rdataBytes > end) return 0;
   if (type == TYPE_OPT) {
     if (rdataBytes) return takeOptions(at, fixed, rdataBytes, isAdditional);
-    if (isAdditional) takeOpt(fixed, 0);
+    if (isAdditional) takeOpt(at, end, fixed, 0);
     queryPlainBytes += plainNameBytes(messageAt, at, end) + 10;
     return rdata;
   }
@@ -330,15 +332,16 @@ function takeOptions(at: u32, fixed: u32, rdataBytes: u32, isAdditional: bool): 
   const isSound = optionsAreSound(fixed + 10, end);
   if (!isSound && !(wasAccepted && optionsAreWhole(fixed + 10, end))) return 0;
   if (isSound && !optionsArePlain(fixed + 10, end)) isOdd = true;
-  if (isAdditional) takeOpt(fixed, rdataBytes);
+  if (isAdditional) takeOpt(at, end, fixed, rdataBytes);
   const packedBytes = isSound ? packedOptionsBytes(fixed + 10, end) : rdataBytes;
   queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + packedBytes;
   return end;
 }
 
 /** The last OPT counts, whatever its owner name. */
-function takeOpt(fixed: u32, rdataBytes: u32): void {
+function takeOpt(at: u32, end: u32, fixed: u32, rdataBytes: u32): void {
   hasEdns = true;
+  ednsOwnerBytes = fixed == at + 1 ? 1 : plainNameBytes(messageAt, at, end);
   ednsBytes = load16(fixed + 2); // Bounds: parseRecord checked the fixed part
   const ttl = load32(fixed + 4);
   ednsVersion = (ttl >> 16) & 0xff;

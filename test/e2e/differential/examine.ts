@@ -1,4 +1,4 @@
-// One Corefile, both servers: do they judge it alike, and if both serve, do they answer, list and count alike?
+// One Corefile, both servers: do they judge it alike, and if both serve, do they answer, log and count alike?
 
 import { type Seat, seatUnderTest } from '../support/server.ts';
 import { askBoth, describeFindings, type Order, type Session } from './asking.ts';
@@ -6,6 +6,7 @@ import type { Cluster } from './cluster.ts';
 import { type Disagreement, disagreement, isSameText, tell } from './corefile/agree.ts';
 import type { Draft } from './corefile/grammar.ts';
 import { type Surroundings, Trial } from './corefile/trial.ts';
+import { compareLogs } from './log-lines.ts';
 import { profileOf } from './profile.ts';
 import { compareSeries } from './series.ts';
 
@@ -95,6 +96,13 @@ export async function examineTrials(
       hasManyUpstreams: /@UPSTREAMB@|@CLOSED@/.test(task.draft.text),
     });
     if (series.length > 0) report.push([`metrics differ, seed ${task.seed}`, ...series.slice(0, 20)].join('\n'));
+  }
+  if (disturbed === undefined && session.findings.length === 0) {
+    // A question may be asked three times; what `loop` asks itself at the start has a random name.
+    const odd = [...session.allowed.values()].reduce((sum, count) => sum + count, session.unsteady.length);
+    const lines = await compareLogs(ours, theirs, 6 * odd + (/^\s*loop\b/m.test(task.draft.text) ? 4 : 0));
+    if (lines.length > 0)
+      report.push([`${lines.length} log lines differ, seed ${task.seed}`, ...lines.slice(0, 20)].join('\n'));
   }
   for (const trial of [ours, theirs]) {
     if (trial.child.hasExited) report.push(`${trial.seat} has exited:\n${trial.child.output().slice(-2000)}`);
