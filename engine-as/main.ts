@@ -12,12 +12,14 @@ import {
   failMessage,
   finishMessage,
   lookupBytes,
+  lookupWithheld,
   lookupCache,
   lookupRecords,
   refreshCache,
   rewriteMessage,
   storeInCache,
 } from './resume';
+export { withhold } from './answer/withheld';
 import { answerBytes, leavesRefresh, serveMessage } from './serve';
 import { OUTCOME_ANSWER, OUTCOME_DROP, OUTCOME_REFRESH, PROTO_UDP } from './shared/codes';
 import {
@@ -204,6 +206,11 @@ export function runArrange(
   const isArranged = arrangeReply(messageAt, bytes, sockaddrAt, zone, step, replyAt, replyBytes, outAt);
   store<u32>(area + SHARD_REPLY_BYTES, isArranged ? lookupBytes : 0);
   return isArranged ? 1 : 0;
+}
+
+/** Slow faces: the mark of the last look-up's reply; see withhold(). */
+export function replyWithheld(): u32 {
+  return lookupWithheld;
 }
 
 /** Owner handle of a key, 0 = none. */

@@ -7,8 +7,16 @@ import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from '.
 import { TTL_AS_IS, cachedFlags, emitImage, relayedFlags } from './answer/emit';
 import { emitFresh, finishError, finishPluginError } from './answer/finish';
 import { answerHosts } from './answer/hosts';
-import { IMAGE_MISMATCH, IMAGE_OK, imageFromMessage, respellHit, respellReply } from './answer/image';
-import { FAILURE, POSITIVE, REFUSE, answerRecords, replyBytes } from './answer/records';
+import {
+  IMAGE_MISMATCH,
+  IMAGE_OK,
+  IMAGE_WITHHELD,
+  imageFromMessage,
+  respellHit,
+  respellReply,
+} from './answer/image';
+import { FAILURE, POSITIVE, REFUSE, SILENT, answerRecords, replyBytes } from './answer/records';
+import { withhold } from './answer/withheld';
 import { firstBelow, leaveRefresh } from './leave';
 import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
 import { isRestored } from './program/rewrite';
@@ -44,6 +52,7 @@ import {
   askedNameBytes,
   askedPlainBytes,
   askedType,
+  hasEdns,
   isRewritten,
   lowerAt,
   parseSaved,
@@ -58,6 +67,8 @@ import {
 
 /** Length of the reply that the last look-up wrote. */
 export let lookupBytes: u32 = 0;
+/** Its mark, see withhold(): whether CoreDNS could pack it. */
+export let lookupWithheld: u32 = 0;
 
 /**
  * Brings the registers back to where a saved query left: parsed, routed, the steps above `index` passed. `asked` is the
@@ -88,6 +99,7 @@ export function finishMessage(
 ): u32 {
   if (!resume(at, bytes, transport, sockaddr, zone, index, asked)) return 0;
   const result = imageFromMessage(reply, replyLength, order, cacheStep == 0);
+  if (result != IMAGE_OK) withhold(0);
   if (result == IMAGE_OK) {
     const length = emitFresh(to, max, elapsedMs);
     if (length && !isRestored()) echoQuestion(reply, replyLength, to);
@@ -152,6 +164,7 @@ export function failMessage(
 
 /** For slow faces: the one step alone, its reply at `to` without counting, logging or caching. */
 export function lookupRecords(at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, to: u32): u32 {
+  lookupWithheld = 0;
   if (parseSaved(at, bytes, PROTO_TCP, sockaddr) != PARSED) return REFUSE;
   enterZone(zone);
   const step = stepAt(index);
@@ -159,7 +172,11 @@ export function lookupRecords(at: u32, bytes: u32, sockaddr: u32, zone: u32, ind
   const result = isHosts
     ? answerHosts(step, to, MESSAGE_BYTES_MAX)
     : answerRecords(step, to, MESSAGE_BYTES_MAX, false, true);
-  lookupBytes = result >= POSITIVE && result <= FAILURE ? replyBytes : 0;
+  lookupBytes = (result >= POSITIVE && result <= FAILURE) || result == SILENT ? replyBytes : 0;
+  if (result == SILENT) lookupWithheld = 1;
+  // Every record of such a reply from a cluster has a name with an empty label, which takes an octet
+  // Bounds: a reply's header
+  if (result == SILENT && !isHosts) lookupWithheld += load16(to + 6) + load16(to + 10) - (hasEdns ? 1 : 0);
   return result;
 }
 
@@ -174,6 +191,7 @@ export function lookupCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, index
   const step = cacheStep;
   if (!cacheLookup(step)) return HIT_NONE;
   const image = area + IMAGE_SCRATCH;
+  lookupWithheld = load<u16>(image + IMAGE_WITHHELD); // Bounds: an image stands there
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, <i32>hitTtl, cachedFlags(image), 0);
   if (!lookupBytes) return HIT_NONE;
   const below = firstBelow(index);
@@ -186,11 +204,15 @@ export function lookupCache(at: u32, bytes: u32, sockaddr: u32, zone: u32, index
 export function storeInCache(
   at: u32, bytes: u32, sockaddr: u32, zone: u32, index: u32, reply: u32, replyLength: u32, to: u32,
 ): bool {
-  if (!enterCache(at, bytes, sockaddr, zone, index + 1)) return false;
-  if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
+  if (!enterCache(at, bytes, sockaddr, zone, index + 1) || imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) {
+    withhold(0);
+    return false;
+  }
   const image = area + IMAGE_SCRATCH;
   const ttl = <i32>cacheStore(cacheStep);
   respellReply();
+  withhold(0);
+  lookupWithheld = load<u16>(image + IMAGE_WITHHELD);
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, relayedFlags(image, true), 0);
   if (lookupBytes) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;
@@ -206,6 +228,7 @@ export function arrangeReply(
   if (imageFromMessage(reply, replyLength, order, false) != IMAGE_OK) return false;
   respellReply();
   const image = area + IMAGE_SCRATCH;
+  lookupWithheld = 0;
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, TTL_AS_IS, relayedFlags(image, false), order);
   if (lookupBytes) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;
@@ -248,6 +271,7 @@ export function refreshCache(
     if (!sameOctets(qnameAt, lowerAt, qnameBytes) && !respellHit(order)) return false;
   } else respellReply();
   const flags = isFromEntry ? cachedFlags(image) : relayedFlags(image, true);
+  lookupWithheld = isFromEntry ? load<u16>(image + IMAGE_WITHHELD) : 0; // Bounds: an image stands there
   lookupBytes = emitImage(image, to, MESSAGE_BYTES_MAX, ttl, flags, 0);
   if (lookupBytes && !isFromEntry) echoQuestion(reply, replyLength, to);
   return lookupBytes != 0;

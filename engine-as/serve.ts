@@ -10,7 +10,7 @@ import { cacheFind, countLookup, hitTtl } from './cache/lookup';
 import { hitServed, mustVerify } from './cache/refresh';
 import { cachedFlags } from './answer/emit';
 import { writeBadVersion, writeReject } from './answer/error';
-import { emitAndRecord, emitFresh, finishError, recordAnswer, refuseUnrouted } from './answer/finish';
+import { emitAndRecord, emitFresh, finishError, isWithheld, recordAnswer, refuseUnrouted } from './answer/finish';
 import { answersPlainly, findHosts, writeHosts } from './answer/hosts';
 import { IMAGE_OK, imageFromMessage } from './answer/image';
 import { KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR, KIND_SERVER_ERROR, kindOfAnswer } from './answer/kind';
@@ -195,8 +195,9 @@ function runCacheStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   }
   const below: u32 = flags & CACHE_REFRESHES ? firstBelow(index) : 0;
   const bytes = emitAndRecord(out, outMax, <i32>hitTtl, cachedFlags(area + IMAGE_SCRATCH), IN_BATCH);
-  if (!bytes) return OUTCOME_LARGE;
+  if (!bytes && !isWithheld) return OUTCOME_LARGE;
   countLookup(step, true);
+  if (isWithheld) return OUTCOME_DROP;
   if (flags & CACHE_REFRESHES && hitServed(step)) leavesRefresh = leaveRefresh(step, zone, below, handoff);
   return answered(bytes);
 }

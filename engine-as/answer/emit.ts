@@ -37,6 +37,7 @@ import {
   IMAGE_TAIL,
   IMAGE_TAIL_BYTES,
   IMAGE_TRAITS,
+  IMAGE_WITHHELD,
   PAD_MAX,
   RECORD_FIXED,
   RECORD_KEEPS_OWNER,
@@ -106,7 +107,9 @@ export function emitImage(imageAt: u32, out: u32, outMax: u32, ttl: i32, headerW
   tailEnd = head + load<u32>(image + IMAGE_TAIL_BYTES);
   const limit: u32 = traits & TRAIT_TSIG ? MESSAGE_BYTES_MAX : replyLimit;
   emittedRcode = load<u16>(image + IMAGE_RCODE);
-  emittedPlainBytes = load<u32>(image + IMAGE_PLAIN) + (isKept ? opt : 0);
+  const isWithheld = load<u16>(image + IMAGE_WITHHELD) != 0;
+  // An OPT in a reply that is withheld only tells of the rcode
+  emittedPlainBytes = load<u32>(image + IMAGE_PLAIN) + (isKept && !isWithheld ? opt : 0);
   if (head + opt > outMax) return 0;
   const isArranged = (traits & TRAIT_GROUPS) != 0 && orderOf(order) == ((traits >> TRAIT_ORDER_SHIFT) & 3);
   const arranging: u32 = isArranged ? order : 0;
@@ -123,7 +126,7 @@ export function emitImage(imageAt: u32, out: u32, outMax: u32, ttl: i32, headerW
   }
   writeQuestion(out + HEADER_BYTES);
   const behind = isKept ? appendKeptOpt(end) : appendOpt(end, emittedRcode);
-  if (emittedRcode > <u32>RCODE_MASK && behind == end) {
+  if (emittedRcode > <u32>RCODE_MASK && behind == end && !isWithheld) {
     // An extended rcode cannot be told without OPT; its low bits alone would mean something else.
     emittedRcode = RCODE_SERVFAIL;
     flags = (flags & ~RCODE_MASK) | RCODE_SERVFAIL;

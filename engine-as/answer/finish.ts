@@ -10,7 +10,7 @@ import { isRestored, rewrittenRcode } from '../program/rewrite';
 import { area, askAgain, queryPlainBytes } from '../wire/query';
 import { TTL_AS_IS, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
-import { IMAGE_KIND, IMAGE_TRAITS, TRAIT_OPT, TRAIT_STUCK, respellReply } from './image';
+import { IMAGE_KIND, IMAGE_TRAITS, IMAGE_WITHHELD, TRAIT_OPT, TRAIT_STUCK, respellReply } from './image';
 import {
   KIND_DELEGATION,
   KIND_NAME_ERROR,
@@ -22,6 +22,7 @@ import {
 } from './kind';
 import { droppedBytes } from './opt';
 import { emitAnswer, isBroken } from './rewritten';
+import { withhold } from './withheld';
 
 const BY_PLUGIN: u32 = 0;
 const BY_SERVER: u32 = 1;
@@ -61,18 +62,26 @@ export function emitFresh(out: u32, outMax: u32, elapsedMs: f64): u32 {
   return emitAndRecord(out, outMax, ttl, relayedFlags(image, cacheStep != 0), elapsedMs);
 }
 
+/** CoreDNS would count and log the last reply, but could not send it. */
+export let isWithheld: bool = false;
+
 /**
  * Sends the image in IMAGE_SCRATCH on its way up. Returns the reply's length, 0 if it needs more than outMax octets or
- * CoreDNS would count and log it, but could not send it.
+ * isWithheld.
  */
 export function emitAndRecord(out: u32, outMax: u32, ttl: i32, headerWord: u32, elapsedMs: f64): u32 {
-  const bytes = emitAnswer(out, outMax, ttl, headerWord);
   const image = area + IMAGE_SCRATCH;
-  const traits: u32 = load<u16>(image + IMAGE_TRAITS); // Bounds: an image stands there
+  const mark: u32 = load<u16>(image + IMAGE_WITHHELD); // Bounds: an image stands there
+  isWithheld = false;
+  if (mark) withhold(mark); // the image may be built again for another question
+  const bytes = emitAnswer(out, outMax, ttl, headerWord);
+  withhold(0);
+  const traits: u32 = load<u16>(image + IMAGE_TRAITS);
   const keepsOpt = (traits & TRAIT_OPT) != 0;
   if (bytes) record(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), keepsOpt, elapsedMs);
   else if (isBroken) return finishError(out, RCODE_SERVFAIL, elapsedMs);
-  return traits & TRAIT_STUCK ? 0 : bytes;
+  isWithheld = bytes != 0 && (mark != 0 || (traits & TRAIT_STUCK) != 0);
+  return isWithheld ? 0 : bytes;
 }
 
 function kindOfError(rcode: u32): u32 {

@@ -11,6 +11,7 @@ import {
   HOSTS_STEP_TTL,
   HOSTS_STEP_ZONES,
   NAME_SCRATCH,
+  OWNER_FLAGS,
   REVERSE_KEY,
   SET_DATA,
   SET_RECORDS,
@@ -23,6 +24,7 @@ import { sameOctets } from '../wire/name';
 import { store16, store32 } from '../wire/octets';
 import { area, lowerAt, qnameAt, qnameBytes, qnameLabels, qtype } from '../wire/query';
 import { optBytes } from './opt';
+import { OWNER_SILENT } from '../records/lookup';
 import { BROKEN, FALL, POSITIVE, SILENT, finishReply, positiveTtl } from './records';
 import { writeAddresses, writeNames } from './sets';
 import { ANSWER, TO_QUESTION, at, beginReply, endRecord, fits, position } from './writer';
@@ -63,7 +65,7 @@ function findReverse(storeAt: u32): u32 {
   const owner = tableFind(storeAt, key, bytes + 1);
   if (!owner) return FALL;
   takeSet(owner);
-  return set ? POSITIVE : SILENT;
+  return load<u16>(owner + OWNER_FLAGS) & <u16>OWNER_SILENT ? SILENT : POSITIVE; // Bounds: a live owner
 }
 
 function takeSet(owner: u32): void {
@@ -108,7 +110,8 @@ export function writeHosts(step: u32, out: u32, outMax: u32, rotate: bool, isWho
 /** For slow faces: look-up and whole answer. */
 export function answerHosts(step: u32, out: u32, outMax: u32): u32 {
   const found = findHosts(step);
-  return found == POSITIVE ? writeHosts(step, out, outMax, false, true) : found;
+  if (found == POSITIVE || found == SILENT) writeHosts(step, out, outMax, false, true);
+  return found;
 }
 
 /** RRs whose owner is the question's name in lower case, spelt out once and pointed at by the others. */

@@ -16,18 +16,8 @@
 // message, no name is allowed to point at one that stands first inside a group of two or more. Only where all addresses
 // of a group have one owner do the owners stay in their places, the first spelt out and the others pointing at it.
 
-import {
-  HEADER_BYTES,
-  MESSAGE_BYTES_MAX,
-  RCODE_MASK,
-  TYPE_A,
-  TYPE_AAAA,
-  TYPE_AXFR,
-  TYPE_CNAME,
-  TYPE_IXFR,
-  TYPE_MX,
-  TYPE_OPT,
-} from '../shared/codes';
+import { HEADER_BYTES, MESSAGE_BYTES_MAX, RCODE_MASK } from '../shared/codes';
+import { TYPE_A, TYPE_AAAA, TYPE_AXFR, TYPE_CNAME, TYPE_IXFR, TYPE_MX, TYPE_OPT } from '../shared/codes';
 import { COMPRESS_SCRATCH, IMAGE_BYTES_MAX, IMAGE_SCRATCH, LARGE_OUT } from '../shared/layout';
 import { NAME_BUFFERS, NAME_BUFFER_STRIDE, beginNames } from '../wire/compress';
 import { sameOctets, skipName } from '../wire/name';
@@ -40,6 +30,7 @@ import { rdataIsStuck, rdataPad } from '../wire/rdata';
 import { classify } from './kind';
 import { isStandIn } from './opt';
 import { PLACES, PLACE_ADDRESS, PLACE_ALIAS, PLACE_EXCHANGE, PLACE_OTHER, isOrdered, orderOf, placeAt } from './order';
+import { withheld, withhold } from './withheld';
 
 export const IMAGE_OK: u32 = 0;
 /** Not a response to the query being served. */
@@ -63,6 +54,7 @@ export const IMAGE_TAIL: u32 = 36; // u32: offset of the tail
 export const IMAGE_TAIL_BYTES: u32 = 40; // u32
 export const IMAGE_OPTIONS: u32 = 44; // u32: octets of the kept OPT's options
 export const IMAGE_OPT_SIZE: u32 = 48; // u16: UDP payload size of the kept OPT
+export const IMAGE_WITHHELD: u32 = 50; // u16: 0, or see withhold()
 export const IMAGE_OPT_TTL: u32 = 52; // u32: its TTL field
 export const IMAGE_GROUPS: u32 = 56; // {u16 first RR, u16 RRs | GROUP_UNIFORM} x 6: addresses and MX of each section
 export const IMAGE_TABLE: u32 = 80; // RECORD_STRIDE each
@@ -151,13 +143,16 @@ export function respellReply(): void {
 export function respellHit(order: u32): bool {
   const from = area + IMAGE_SCRATCH;
   const to = area + LARGE_OUT;
+  withhold(load<u16>(from + IMAGE_WITHHELD)); // Bounds: an image stands there
   const bytes: u32 = <u32>HEADER_BYTES + qnameBytes + 4 + load<u32>(from + IMAGE_TAIL_BYTES); // Bounds: an image stands there
   if (bytes > <u32>MESSAGE_BYTES_MAX) return false;
   store16(to + 2, load<u16>(from + IMAGE_FLAGS)); // Bounds: LARGE_OUT has room for any message
   store16(to + 4, 1);
   for (let i: u32 = 0; i < 3; i++) store16(to + 6 + i * 2, load<u16>(from + IMAGE_COUNTS + i * 2));
   memory.copy(to + HEADER_BYTES, from + load<u32>(from + IMAGE_QUESTION), bytes - HEADER_BYTES);
-  return imageAsSpelt(to, bytes, order, false, qnameAt) == IMAGE_OK;
+  const isBuilt = imageAsSpelt(to, bytes, order, false, qnameAt) == IMAGE_OK;
+  withhold(0);
+  return isBuilt;
 }
 
 /** @param nameAt the qname as the reply that is sent will show it: names in this spelling point at it. */
@@ -195,7 +190,8 @@ function imageAsSpelt(at: u32, bytes: u32, order: u32, keepOpt: bool, nameAt: u3
     if (!out) return IMAGE_BAD;
     first += count;
   }
-  store<u32>(image + IMAGE_PLAIN, plain + pads);
+  store<u16>(image + IMAGE_WITHHELD, <u16>withheld);
+  store<u32>(image + IMAGE_PLAIN, plain + pads + (withheld ? withheld - 1 : 0));
   store<u32>(image + IMAGE_PADS, pads);
   store<u32>(image + IMAGE_QUESTION, question);
   store<u32>(image + IMAGE_TAIL, tail - image);

@@ -26,8 +26,6 @@ import {
   CACHE_STEP_SUCCESS_MIN,
   NAME_SCRATCH,
   OWNER_FLAGS,
-  OWNER_KEY,
-  OWNER_KEY_BYTES,
   RECORDS_KUBERNETES,
   RECORDS_STEP_EXCEPT,
   RECORDS_STEP_FALLTHROUGH,
@@ -43,7 +41,7 @@ import {
   TTL_OF_STEP,
 } from '../shared/layout';
 import { reverseAddress } from '../records/addresses';
-import { MADE_UP, OWNER_HAS_TEXT_NODATA, OWNER_NO_NODATA, OWNER_SILENT_SERVICES, OWNER_ZONE_CASE, findOwner, foundPod, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
+import { MADE_UP, OWNER_HAS_TEXT_NODATA, OWNER_NO_NODATA, OWNER_SILENT, OWNER_ZONE_CASE, findOwner, foundPod, podAddressAt, podAddressBytes, podNameAt, podNameBytes, zoneIsLower } from '../records/lookup';
 import { findSet, foundBlob, isEmptyOwner } from '../records/set';
 import { tableFind } from '../records/table';
 import { cacheStep } from '../program/chain';
@@ -62,7 +60,7 @@ export const REFUSE: u32 = 4; // zone transfers
 export const CHASE: u32 = 5; // an alias leaves the zone: the slow face
 export const TOO_LARGE: u32 = 6; // a reply buffer of 64 KiB is needed
 export const BROKEN: u32 = 7; // SERVFAIL without a word: plugin hosts does not know the name
-export const SILENT: u32 = 8; // a reply that CoreDNS cannot pack, and so does not send
+export const SILENT: u32 = 8; // written, but CoreDNS cannot pack it, and so does not send it
 
 /** Length and rcode of the reply written last. */
 export let replyBytes: u32 = 0;
@@ -144,10 +142,10 @@ function hidesType(owner: u32, keyBytes: u32): bool {
 }
 
 function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bool): u32 {
-  if (qtype == TYPE_SRV && <u32>load<u16>(owner + OWNER_FLAGS) & OWNER_SILENT_SERVICES) return SILENT; // Bounds: a live owner
+  const isSilent = isWithheld(owner);
   let set = findSet(owner, qtype);
   if (!set) {
-    if (qtype == TYPE_PTR && isReverseOwner(owner)) return SILENT;
+    if (isSilent) return finishReply(SILENT, RCODE_NOERROR);
     if (qtype == TYPE_SRV && foundPod) return answerVerifiedPod(step, owner, keyBytes);
     const isAddress = qtype == TYPE_A || qtype == TYPE_AAAA;
     set = isAddress || isFollowedInVain() ? findSet(owner, TYPE_CNAME) : 0;
@@ -168,17 +166,18 @@ function answerOwner(step: u32, zone: u32, owner: u32, keyBytes: u32, rotate: bo
   else if (qtype == TYPE_SRV) writeServices(owner, foundBlob, set, keyBytes, ttl, rotate);
   else if (qtype == TYPE_TXT) writeStrings(foundBlob, set, ttl);
   else writeNames(qtype, foundBlob, set, keyBytes, ttl);
-  return finishReply(POSITIVE, RCODE_NOERROR);
+  return finishReply(isSilent ? SILENT : POSITIVE, RCODE_NOERROR);
+}
+
+/** Names in the owner's SRV or PTR records would have an empty label in CoreDNS, which cannot pack them. */
+function isWithheld(owner: u32): bool {
+  const flags: u32 = load<u16>(owner + OWNER_FLAGS); // Bounds: a live owner
+  return (flags & OWNER_SILENT) != 0 && (qtype == TYPE_SRV || qtype == TYPE_PTR);
 }
 
 /** Types that CoreDNS's plugin has no lookup of its own for: it looks an address up to tell NODATA from NXDOMAIN. */
 function isFollowedInVain(): bool {
   return qtype != TYPE_TXT && qtype != TYPE_PTR && qtype != TYPE_MX && qtype != TYPE_SRV;
-}
-
-/** Owner of an address: it has names, or none that could be written. */
-function isReverseOwner(owner: u32): bool {
-  return load<u16>(owner + OWNER_KEY_BYTES) != 0 && load<u8>(owner + OWNER_KEY) == REVERSE_KEY; // Bounds: a live owner
 }
 
 /** A pod of insecure mode: its own address, and for SRV what CoreDNS makes of an endpoint without a port. */

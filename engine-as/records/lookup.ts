@@ -23,8 +23,8 @@ export const OWNER_ZONE_CASE: u32 = 1;
 export const OWNER_NO_NODATA: u32 = 2;
 /** put() flag: TXT is NODATA although the owner has no RRset. */
 export const OWNER_HAS_TEXT_NODATA: u32 = 4;
-/** put() flag: SRV records that cannot be written stand for no reply at all. */
-export const OWNER_SILENT_SERVICES: u32 = 8;
+/** put() flag: names in SRV and PTR records have an empty label in CoreDNS, which sends no reply then. */
+export const OWNER_SILENT: u32 = 8;
 /** put() flags: all ports of the service have this protocol. */
 const OWNER_ALL_TCP: u32 = 16;
 const OWNER_ALL_UDP: u32 = 32;

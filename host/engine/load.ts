@@ -95,6 +95,10 @@ export interface Engine {
   cacheCreate(success: number, denial: number): number;
   cacheRelease(cache: number): void;
   cacheIsOffered(cache: number, server: number): number;
+  /** The reply of the next finish() or runCachePut() is not sent: 1 more than the octets that CoreDNS's form is longer. */
+  withhold(mark: number): void;
+  /** That mark of the last look-up's reply, 0 = it can be sent. */
+  replyWithheld(): number;
   cacheEntries(cache: number, kind: number): number;
 }
 

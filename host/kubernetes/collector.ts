@@ -1,6 +1,6 @@
 // From the entries of a name to its RRsets.
 
-import { OWNER_SILENT_SERVICES } from '../plugin/contract.ts';
+import { OWNER_SILENT } from '../plugin/contract.ts';
 import type { EndpointSlice } from './objects/endpoint-slice.ts';
 import { PORT_NONE } from './objects/ports.ts';
 
@@ -24,9 +24,6 @@ export interface ServiceRecords {
   /** Key of each record's target, '' for the owner itself. */
   readonly targets: readonly string[];
 }
-
-/** Target of an endpoint of a cluster set that does not say which cluster it comes from. No key begins like this. */
-export const UNWRITABLE = '\xff';
 
 export type SliceAddresses = Pick<EndpointSlice, 'family' | 'addresses' | 'hostnames'>;
 export type SliceRecords = SliceAddresses & Pick<EndpointSlice, 'ports' | 'zones' | 'cluster'>;
@@ -65,15 +62,15 @@ export class Collector {
   }
 
   /**
-   * `target` undefined: the endpoint has no name, so no SRV record can lead to it. UNWRITABLE: CoreDNS makes a name with
-   * an empty label of it, cannot pack the reply, and sends none.
+   * `target` undefined: the endpoint has no name, so no SRV record can lead to it. Not `isNamed`: the endpoint of a cluster
+   * set does not say which cluster it comes from, and CoreDNS makes a name with an empty label of it.
    */
-  add(address: string, port: number, target: string | undefined): void {
+  add(address: string, port: number, target: string | undefined, isNamed = true): void {
     this.entries++;
     this.#addresses.add(address);
     if (port === PORT_NONE || target === undefined) return;
-    if (target === UNWRITABLE) this.flags |= OWNER_SILENT_SERVICES;
-    else this.#addRecord(port, target);
+    if (!isNamed) this.flags |= OWNER_SILENT;
+    this.#addRecord(port, target);
   }
 
   #addRecord(port: number, target: string): void {

@@ -6,7 +6,7 @@
 import { NAME_BYTES_MAX } from '../../engine-as/shared/codes.ts';
 import { OWNER_ALL_SCTP, OWNER_ALL_TCP, OWNER_ALL_UDP } from '../plugin/contract.ts';
 import { packAddress } from './addresses.ts';
-import { addressAt, Collector, type Owner, type SliceRecords, UNWRITABLE } from './collector.ts';
+import { addressAt, Collector, type Owner, type SliceRecords } from './collector.ts';
 import { EndpointNames } from './endpoint-names.ts';
 import { ownerKey, portKey } from './names.ts';
 import type { Port } from './objects/ports.ts';
@@ -62,6 +62,14 @@ const PROTOCOL_FLAGS: Readonly<Record<string, number>> = {
   sctp: OWNER_ALL_SCTP,
 };
 
+/** `target` undefined, `isNamed`: see Collector.add(). */
+interface Added {
+  readonly port: Port;
+  readonly address: string;
+  readonly target: string | undefined;
+  readonly isNamed: boolean;
+}
+
 /**
  * The entries of a service's own name and of its ports. A question may leave out the port or the protocol by an empty
  * `_`. Where that means the name itself, or one port, the engine finds it; what it does not find has an owner here:
@@ -73,7 +81,7 @@ class ServiceEntries {
   readonly #prefix: string;
   readonly #bare: Collector;
   readonly #ports = new Map<string, Collector>();
-  readonly #added: { readonly port: Port; readonly address: string; readonly target: string | undefined }[] = [];
+  readonly #added: Added[] = [];
   #protocols = '';
   #isMixed = false;
 
@@ -85,13 +93,13 @@ class ServiceEntries {
     this.#bare = new Collector(base);
   }
 
-  /** `target` undefined: see Collector.add(). */
-  add(port: Port, address: string, target: string | undefined, bareTarget: string | undefined = target): void {
-    this.#bare.add(address, port.port, bareTarget);
+  add(added: Added, bareTarget: string | undefined = added.target): void {
+    const { port, address, target, isNamed } = added;
+    this.#bare.add(address, port.port, bareTarget, isNamed);
     this.#note(port);
-    this.#added.push({ port, address, target });
+    this.#added.push(added);
     if (port.name !== '' && port.protocol !== '') {
-      this.#collector(portKey(port.name, port.protocol))?.add(address, port.port, target);
+      this.#collector(portKey(port.name, port.protocol))?.add(address, port.port, target, isNamed);
     }
   }
 
@@ -117,10 +125,10 @@ class ServiceEntries {
     for (const { port } of this.#added) {
       protocols.set(port.name, (protocols.get(port.name) ?? new Set()).add(port.protocol));
     }
-    for (const { port, address, target } of this.#added) {
-      if (port.protocol !== '') this.#collector(portKey('', port.protocol))?.add(address, port.port, target);
+    for (const { port, address, target, isNamed } of this.#added) {
+      if (port.protocol !== '') this.#collector(portKey('', port.protocol))?.add(address, port.port, target, isNamed);
       if (port.name !== '' && (protocols.get(port.name)!.size > 1 || port.protocol === '')) {
-        this.#collector(portKey(port.name, ''))?.add(address, port.port, target);
+        this.#collector(portKey(port.name, ''))?.add(address, port.port, target, isNamed);
       }
     }
   }
@@ -137,7 +145,7 @@ class ServiceEntries {
 function collectClusterIps(service: Service, base: string, entries: ServiceEntries): void {
   const addresses = [...cut(service.v4, 4), ...cut(service.v6, 16)];
   for (const port of service.ports.list) {
-    for (const address of addresses) entries.add(port, address, base, '');
+    for (const address of addresses) entries.add({ port, address, target: base, isNamed: true }, '');
     // A service whose addresses are not given out yet exists all the same.
     if (addresses.length === 0) entries.exist(port);
   }
@@ -146,8 +154,8 @@ function collectClusterIps(service: Service, base: string, entries: ServiceEntri
 function collectHeadless(slice: SliceRecords, names: EndpointNames, entries: ServiceEntries): void {
   for (const [i, target] of names.keys(slice).entries()) {
     const address = addressAt(slice, i);
-    for (const port of slice.ports.list)
-      entries.add(port, address, entries.isMulticluster && slice.cluster === '' ? UNWRITABLE : target);
+    const isNamed = !entries.isMulticluster || slice.cluster !== '';
+    for (const port of slice.ports.list) entries.add({ port, address, target, isNamed });
   }
 }
 
@@ -162,8 +170,8 @@ function collectEndpoints(
       if (key === undefined) continue;
       const owner = endpoints.get(key) ?? new Collector(key);
       endpoints.set(key, owner);
-      const target = isMulticluster && slice.cluster === '' ? UNWRITABLE : '';
-      for (const port of slice.ports.list) owner.add(addressAt(slice, i), port.port, target);
+      const isNamed = !isMulticluster || slice.cluster !== '';
+      for (const port of slice.ports.list) owner.add(addressAt(slice, i), port.port, '', isNamed);
     }
   }
   return endpoints;

@@ -4,7 +4,13 @@
 // removed. So a reader never meets a record whose target is gone.
 
 import { NAME_BYTES_MAX } from '../../engine-as/shared/codes.ts';
-import { OWNER_NO_NODATA, OWNER_ZONE_CASE, type RecordSet, type RecordStore } from '../plugin/contract.ts';
+import {
+  OWNER_NO_NODATA,
+  OWNER_SILENT,
+  OWNER_ZONE_CASE,
+  type RecordSet,
+  type RecordStore,
+} from '../plugin/contract.ts';
 import { podLabel } from './addresses.ts';
 import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
 import { NS_DNS, nameServers } from './name-servers.ts';
@@ -142,10 +148,9 @@ export class ClusterRecords {
       ?.filter((target) => target.length + this.#primaryWire.length < NAME_BYTES_MAX)
       .map((target) => absoluteName(target + this.#primaryWire));
     // Below the root zone CoreDNS makes a name that ends in two dots: it cannot pack the reply, and sends none.
-    const isWritable = names !== undefined && (names.length === 0 || this.#primaryWire.length > 0);
-    if (!isWritable) this.#services.put(key, []);
-    else if (names.length > 0) this.#services.put(key, [{ type: 'PTR', names }]);
-    else this.#services.drop(key);
+    const isSilent = this.#primaryWire.length === 0 || names === undefined;
+    if (names?.length === 0) this.#services.drop(key);
+    else this.#services.put(key, names === undefined ? [] : [{ type: 'PTR', names }], isSilent ? OWNER_SILENT : 0);
   }
 
   /** NS records show their addresses from owners of their own: CoreDNS tells one as often as it finds it. */

@@ -217,6 +217,8 @@ export interface Answer {
   readonly error?: string;
   /** The query was changed on its way to who answered (plugin rewrite). */
   readonly rewritten?: Rewritten;
+  /** CoreDNS cannot pack it, in a form longer by these octets: it is cached, counted and logged, and not sent. */
+  readonly withheld?: number;
 }
 
 /** What became of a query that a plugin changed for all plugins below it. */

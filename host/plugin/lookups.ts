@@ -5,11 +5,11 @@ import type { Answer, Outcome, Query } from './contract.ts';
 export interface EngineLookup {
   /**
    * Runs the records steps of the calling plugin, nothing else of the block's program, until one has something to say.
-   * `miss`: go on with next(); `silent`: CoreDNS cannot pack the reply, and sends none.
+   * `miss`: go on with next().
    */
-  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' | 'silent';
+  records(query: Query): Answer | 'miss' | 'chase' | 'servfail';
   /** The same for its hosts step. */
-  hosts(query: Query): Answer | 'miss' | 'silent';
+  hosts(query: Query): Answer | 'miss';
   /** The answer with its records in the order of the plugin's rotate step. */
   arrange(query: Query, answer: Answer): Answer;
   /** Texts of the TXT set of an owner of a record store, as put() took them; undefined if there is none. */

@@ -34,8 +34,8 @@ export const OWNER_ZONE_CASE = 1;
 export const OWNER_NO_NODATA = 2;
 /** Flag of put(): TXT is NODATA although the owner has no RRset; other empty owners of plugin kubernetes deny it. */
 export const OWNER_HAS_TEXT_NODATA = 4;
-/** Flag of put(): a question for SRV gets no reply (a target that CoreDNS cannot pack). */
-export const OWNER_SILENT_SERVICES = 8;
+/** Flag of put(): a question for SRV or PTR gets no reply (CoreDNS cannot pack the names), but is counted and logged. */
+export const OWNER_SILENT = 8;
 /** Flags of put(): all ports of the service have this protocol, so that a question may leave the port out (`_._tcp`). */
 export const OWNER_ALL_TCP = 16;
 export const OWNER_ALL_UDP = 32;

@@ -29,7 +29,7 @@ const LARGE_BLOCKS_MAX = 16;
 
 export interface ExchangeTableParts {
   readonly area: ShardArea;
-  readonly engine: Pick<Engine, 'finish' | 'fail' | 'rewriteSaved'>;
+  readonly engine: Pick<Engine, 'finish' | 'fail' | 'rewriteSaved' | 'withhold'>;
   /** Entries beside the spare one. */
   readonly capacity: number;
   /** Tells the plugins above of a failure. */
@@ -220,12 +220,13 @@ export class ExchangeTable implements Exchanges {
     return true;
   }
 
-  finish(handle: ExchangeHandle, offset: number, bytes: number): boolean {
+  /** @param withheld see Answer: who asks from within hears of no reply. */
+  finish(handle: ExchangeHandle, offset: number, bytes: number, withheld?: number): boolean {
     const path = this.path(handle);
     if (path.takeRaw !== undefined) {
       const octets = this.#area.copy(offset, bytes);
       this.#release(handle);
-      path.takeRaw({ kind: 'message', octets });
+      path.takeRaw(withheld === undefined ? { kind: 'message', octets } : { kind: 'drop' });
       return true;
     }
     const { engine } = this.#parts;
@@ -233,6 +234,7 @@ export class ExchangeTable implements Exchanges {
     const outAt = this.#area.at + layout.LARGE_OUT;
     const nowMs = turnMs();
     this.#area.stamp(nowMs);
+    if (withheld !== undefined) engine.withhold(withheld + 1);
     const replyBytes = engine.finish(
       this.#area.at,
       this.at(handle),

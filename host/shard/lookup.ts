@@ -28,7 +28,10 @@ const HIT_VERIFY = 2;
 
 export interface LookupParts {
   readonly area: ShardArea;
-  readonly engine: Pick<Engine, 'runRecords' | 'runCacheGet' | 'runCachePut' | 'runArrange' | 'ownerFind'>;
+  readonly engine: Pick<
+    Engine,
+    'runRecords' | 'runCacheGet' | 'runCachePut' | 'runArrange' | 'ownerFind' | 'withhold' | 'replyWithheld'
+  >;
   readonly exchanges: ExchangeTable;
   readonly refresher: Refresher;
   readonly slots: SlotWriter;
@@ -53,7 +56,7 @@ export class StepLookup implements EngineLookup {
     this.#link = link;
   }
 
-  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' | 'silent' {
+  records(query: Query): Answer | 'miss' | 'chase' | 'servfail' {
     for (const place of this.#places(query, layout.STEP_RECORDS)) {
       const found = this.#records(query, place);
       if (found !== 'miss') return found;
@@ -61,18 +64,16 @@ export class StepLookup implements EngineLookup {
     return 'miss';
   }
 
-  #records(query: Query, place: Place): Answer | 'miss' | 'chase' | 'servfail' | 'silent' {
+  #records(query: Query, place: Place): Answer | 'miss' | 'chase' | 'servfail' {
     const result = this.#runAt(query, place);
     if (result === FALL) return 'miss';
-    if (result === SILENT) return 'silent';
     if (result === REFUSE) return errorAnswer(RCODE_REFUSED, this.#plugin, '');
-    return result <= FAILURE ? this.#answer() : 'chase';
+    return result <= FAILURE || result === SILENT ? this.#answer() : 'chase';
   }
 
-  hosts(query: Query): Answer | 'miss' | 'silent' {
+  hosts(query: Query): Answer | 'miss' {
     const result = this.#run(query, layout.STEP_HOSTS);
     if (result === FALL) return 'miss';
-    if (result === SILENT) return 'silent';
     return result === BROKEN ? errorAnswer(RCODE_SERVFAIL, this.#plugin, '') : this.#answer();
   }
 
@@ -114,6 +115,7 @@ export class StepLookup implements EngineLookup {
     area.octets.set(reply, replyAt);
     const messageAt = area.at + layout.LARGE_IN;
     const outAt = this.#outAt();
+    if (answer.withheld !== undefined) engine.withhold(answer.withheld + 1);
     const isSeen = engine.runCachePut(area.at, zone, step, messageAt, bytes, sockaddrAt, replyAt, reply.length, outAt);
     return isSeen === 1 ? { ...this.#answer(), from: answer.from } : answer;
   }
@@ -239,8 +241,10 @@ export class StepLookup implements EngineLookup {
   }
 
   #answer(): Answer {
-    const { area } = this.#parts;
-    return toAnswer(area.copy(this.#outAt(), area.word(layout.SHARD_REPLY_BYTES)), this.#plugin);
+    const { area, engine } = this.#parts;
+    const answer = toAnswer(area.copy(this.#outAt(), area.word(layout.SHARD_REPLY_BYTES)), this.#plugin);
+    const mark = engine.replyWithheld();
+    return mark === 0 ? answer : { ...answer, withheld: mark - 1 };
   }
 
   #outAt(): number {

@@ -201,7 +201,7 @@ export class SlowPath {
       const octets = composeAnswer(query, answer);
       const at = area.at + LARGE_IN;
       area.octets.set(octets, at);
-      if (exchanges.finish(handle, at, octets.length)) return;
+      if (exchanges.finish(handle, at, octets.length, answer.withheld)) return;
       throw new PluginError(answer.from, new Error('the answer is no message'));
     } catch (error) {
       this.panic(handle, error);

@@ -57,19 +57,19 @@ test('a cluster set: endpoints are named by their cluster, ports by an empty lab
   }
   records.flush();
   assert.deepEqual(store.dump(), [
-    '.http.tcp.hl.a.svc flags=8: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc',
+    '.http.tcp.hl.a.svc flags=8: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc 0/25/80/x.hl.a.svc',
     '.http.tcp.noip.a.svc: ',
     '.http.tcp.set.a.svc: A 0a010001; SRV 0/100/80/set.a.svc',
     'a.svc: ',
     'h.a.b.hl.a.svc: A 0a020003; SRV 0/100/80/@',
     'h.c1.hl.a.svc: A 0a020001; SRV 0/100/80/@',
     'h.c2.hl.a.svc: A 0a020002; SRV 0/100/80/@',
-    'hl.a.svc flags=24: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc',
+    'hl.a.svc flags=24: A 0a020001 0a020002 0a020003 0a020004; SRV 0/25/80/h.a.b.hl.a.svc 0/25/80/h.c1.hl.a.svc 0/25/80/h.c2.hl.a.svc 0/25/80/x.hl.a.svc',
     'noip.a.svc: ',
     'set.a.svc flags=16: A 0a010001; SRV 0/100/80/@',
     'svc: ',
     // Without a cluster there is no name that an SRV record could lead to, and no reply.
-    'x.hl.a.svc flags=8: A 0a020004',
+    'x.hl.a.svc flags=8: A 0a020004; SRV 0/100/80/@',
   ]);
   // What is new moves the serial of the cluster's own zones; only a change moves that of the set.
   assert.equal(store.serial, 0);

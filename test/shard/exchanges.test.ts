@@ -33,6 +33,7 @@ function createTable(capacity: number) {
         const text = `F${area.octets.toString('latin1', messageAt, messageAt + bytes)}${area.octets.toString('latin1', replyAt, replyAt + replyBytes)}`;
         return area.octets.write(text, outAt, 'latin1');
       },
+      withhold: () => undefined,
       rewriteSaved: () => 0,
       fail: (_area, _at, messageAt, bytes, rcode, outAt) =>
         area.octets.write(`${rcode}${area.octets.toString('latin1', messageAt, messageAt + bytes)}`, outAt, 'latin1'),

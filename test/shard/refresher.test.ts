@@ -27,7 +27,12 @@ function createWorld(capacity: number, shardCount: number) {
   const exchanges = new ExchangeTable({
     area,
     capacity,
-    engine: { finish: () => assert.fail(), fail: () => assert.fail(), rewriteSaved: () => 0 },
+    engine: {
+      finish: () => assert.fail(),
+      fail: () => assert.fail(),
+      withhold: () => undefined,
+      rewriteSaved: () => 0,
+    },
     onFailure: () => assert.fail('nobody hears of it'),
     onRecords: () => assert.fail(),
   });

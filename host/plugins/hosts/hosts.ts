@@ -32,8 +32,7 @@ function createPlugin(services: Pick<ShardServices, 'lookup'>): Plugin {
     name: 'hosts',
     async answer(query: Query, next: Next): Promise<Outcome> {
       const found = services.lookup.hosts(query);
-      if (found === 'miss') return next(query);
-      return found === 'silent' ? { kind: 'drop' } : found;
+      return found === 'miss' ? next(query) : found;
     },
   };
 }

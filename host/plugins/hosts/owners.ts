@@ -2,9 +2,10 @@
 // then into the inline entries; in each of them, and for each family by itself, a wildcard counts where there is no
 // exact entry.
 
+import { NAME_BYTES_MAX } from '../../../engine-as/shared/codes.ts';
 import { REVERSE_KEY } from '../../../engine-as/shared/layout.ts';
 import { composeName, NameError, parentName } from '../../dns/name.ts';
-import type { RecordSet } from '../../plugin/contract.ts';
+import { OWNER_SILENT, type RecordSet } from '../../plugin/contract.ts';
 import type { HostsTable, Packed } from './hosts-file.ts';
 
 /** What one name answers. Strings, because there may be very many of them and they are compared. */
@@ -73,14 +74,36 @@ export function addressSets(value: string): RecordSet[] {
   return sets;
 }
 
-/** The RRset of a value of Owners.reverse; none if one of the names is no name: CoreDNS cannot pack such a reply. */
+/** The RRset of a value of Owners.reverse. */
 export function nameSets(value: string): RecordSet[] {
+  const names = value.split(' ').map((name) => ({ wire: wireOf(name) ?? standIn(name), relative: false }));
+  return [{ type: 'PTR', names }];
+}
+
+/** OWNER_SILENT if one of the names is no name: CoreDNS cannot pack such a reply. */
+export function nameFlags(value: string): number {
+  return value.split(' ').every((name) => wireOf(name) !== undefined) ? 0 : OWNER_SILENT;
+}
+
+function wireOf(name: string): Uint8Array | undefined {
   try {
-    return [{ type: 'PTR', names: value.split(' ').map((name) => ({ wire: composeName(name), relative: false })) }];
+    return composeName(name);
   } catch (error) {
-    if (error instanceof NameError) return [];
+    if (error instanceof NameError) return undefined;
     throw error;
   }
+}
+
+/** Nobody sees it: a name of the size that CoreDNS counts for what is none, 255 octets at most. */
+function standIn(name: string): Uint8Array {
+  const octets = name.replace(/\\(?:[0-9]{3}|.)/g, 'x').length + 1;
+  const wire: number[] = [];
+  for (let left = Math.min(octets, NAME_BYTES_MAX) - 1; left > 0; ) {
+    const label = left === 65 ? 62 : Math.min(left - 1, 63);
+    wire.push(label, ...Buffer.alloc(label, 'x'));
+    left -= label + 1;
+  }
+  return Uint8Array.from([...wire, 0]);
 }
 
 export function reverseKey(address: Packed): Uint8Array {

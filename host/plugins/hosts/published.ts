@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { spelledKey } from '../../dns/name.ts';
 import type { RecordSet, RecordStore } from '../../plugin/contract.ts';
-import { addressSets, nameSets, type Owners, reverseKey } from './owners.ts';
+import { addressSets, nameFlags, nameSets, type Owners, reverseKey } from './owners.ts';
 
 /** Changes made at a stretch: a large file must not keep the main thread from its other work. */
 const STRETCH = 2000;
@@ -25,8 +25,8 @@ export class PublishedHosts {
   async replace(owners: Owners): Promise<void> {
     const before = this.#owners;
     this.#owners = owners;
-    await this.#level(before.names, owners.names, spelledKey, addressSets);
-    await this.#level(before.reverse, owners.reverse, reverseKey, nameSets);
+    await this.#level(before.names, owners.names, spelledKey, addressSets, () => 0);
+    await this.#level(before.reverse, owners.reverse, reverseKey, nameSets, nameFlags);
   }
 
   release(): void {
@@ -39,6 +39,7 @@ export class PublishedHosts {
     now: ReadonlyMap<string, string>,
     keyOf: (text: string) => Uint8Array | undefined,
     setsOf: (value: string) => RecordSet[],
+    flagsOf: (value: string) => number,
   ): Promise<void> {
     let changes = 0;
     for (const [text, value] of now) {
@@ -46,7 +47,7 @@ export class PublishedHosts {
       const key = keyOf(text);
       if (key === undefined) continue;
       if (this.#isReleased) return;
-      this.#store.put(key, setsOf(value));
+      this.#store.put(key, setsOf(value), flagsOf(value));
       if (++changes % STRETCH === 0) await setImmediate();
     }
     for (const text of before.keys()) {

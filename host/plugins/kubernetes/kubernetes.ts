@@ -82,7 +82,6 @@ function createPlugin(config: KubernetesConfig, services: ShardServices, shared:
     async answer(query: Query, next: Next): Promise<Outcome> {
       const found = services.lookup.records(query);
       if (found === 'miss') return next(query);
-      if (found === 'silent') return { kind: 'drop' };
       if (found === 'chase') return chase(query, longestZone(config.zones, query.name) ?? '.', services);
       return found === 'servfail' ? unavailable() : found;
     },

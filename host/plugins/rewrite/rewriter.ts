@@ -94,11 +94,12 @@ async function restored(
     return undefined;
   });
   // CoreDNS cannot write an extended rcode without OPT, and sends nothing
-  if (answer.rcode > RCODE_MASK && answer.edns === undefined && message.edns === undefined) return { kind: 'drop' };
+  const isSilent = answer.rcode > RCODE_MASK && answer.edns === undefined && message.edns === undefined;
   const records = message.additional.length + (message.edns === undefined ? 0 : 1);
   const edns = message.edns && { ...message.edns, options: echoedOptions(message.edns.options, rules, records) };
   const reported = isError && outcome.error !== '' ? { rcode: RCODE_NOERROR, text: outcome.error! } : undefined;
-  return { ...answer, rewritten: { message: { ...message, edns }, isRestored: true, reported } };
+  const rewritten = { message: { ...message, edns }, isRestored: true, reported };
+  return { ...answer, rewritten, ...(isSilent && { withheld: 0 }) };
 }
 
 /** The query's OPT as a reply has it (CoreDNS core, A5). */

@@ -53,22 +53,14 @@ export const template: Directive<TemplateConfig, Control> = {
   create: (config, _block, services, shared) => new Templates(config, services, shared as KnownSlots),
 };
 
-/** A record that CoreDNS cannot write either: it sends nothing at all. */
-class NoReply extends Error {
-  override name = 'NoReply';
-  /** False: the text has no record at all. */
-  readonly isRecord: boolean;
-
-  constructor(message: string, isRecord = true) {
-    super(message);
-    this.isRecord = isRecord;
-  }
-}
-
 /** A template that failed, or whose text is no record. */
 class FailedRecord extends Error {
   override name = 'FailedRecord';
 }
+
+/** Records that CoreDNS cannot write either: it sends nothing at all. */
+type Unsent = 'missing' | 'unwritable';
+const MISSING = 'the text of an answer holds no record';
 
 class Templates implements Plugin {
   readonly name = 'template';
@@ -108,7 +100,6 @@ class Templates implements Plugin {
       return await this.#compose(rule, matched, labels);
     } catch (error) {
       if (error instanceof FailedRecord) return errorAnswer(RCODE_SERVFAIL, this.name, error.message);
-      if (error instanceof NoReply) return { kind: 'drop' };
       throw error;
     }
   }
@@ -118,16 +109,14 @@ class Templates implements Plugin {
     const data = templateData(matched);
     const sections: Record<Section, ResourceRecord[]> = { answer: [], additional: [], authority: [] };
     let isTruncated = false;
-    let unwritten: NoReply | undefined;
+    // CoreDNS cannot write an extended rcode without OPT, and sends nothing
+    let isSilent = rcode > 0xf && error === undefined && matched.query.message.edns === undefined;
     for (const section of SECTIONS) {
       for (const text of rule.templates[section]) {
         const record = this.#record(text, data, labels, section);
-        if (record instanceof NoReply) {
-          if (section === 'answer' && !record.isRecord) refuseAlias(matched.query);
-          // The texts behind it are still made: one that fails is told.
-          unwritten ??= record;
-          continue;
-        }
+        isSilent ||= typeof record === 'string';
+        if (record === 'missing' && isFollowed(matched.query, section)) throw new Error(MISSING);
+        if (typeof record === 'string') continue;
         sections[section].push(record);
         const chased = section === 'answer' ? await this.#chase(matched.query, record) : undefined;
         if (chased === undefined) continue;
@@ -135,21 +124,19 @@ class Templates implements Plugin {
         sections.answer.push(...chased.answer);
       }
     }
-    if (unwritten !== undefined) throw unwritten;
-    if (rcode > 0xf && error === undefined && matched.query.message.edns === undefined) {
-      throw new NoReply('the rcode needs an OPT, and there is none');
-    }
     return {
       kind: 'answer',
       rcode,
       flags: FLAG_AA | (isTruncated ? FLAG_TC : 0),
       ...sections,
       edns: error && extendedErrorEdns(error),
+      ...(isSilent && { withheld: 0 }),
       from: this.name,
     };
   }
 
-  #record(text: Template, data: Struct, labels: MatchLabels, section: Section): ResourceRecord | NoReply {
+  /** missing: the text holds none; unwritable: it cannot be packed. */
+  #record(text: Template, data: Struct, labels: MatchLabels, section: Section): ResourceRecord | Unsent {
     const fail = (family: 'template_failures' | 'rr_failures', { message }: Error): never => {
       this.#counts.failure(family, labels, section, utf8(listText(text.nodes)));
       throw new FailedRecord(utf8(message));
@@ -162,10 +149,10 @@ class Templates implements Plugin {
       throw error;
     }
     try {
-      return parseRecord(octets) ?? new NoReply('the text holds no record', false);
+      return parseRecord(octets) ?? 'missing';
     } catch (error) {
       if (error instanceof ZoneFileError) return fail('rr_failures', error);
-      if (error instanceof UnwritableRecord) return new NoReply(error.message);
+      if (error instanceof UnwritableRecord) return 'unwritable';
       throw error;
     }
   }
@@ -178,9 +165,9 @@ class Templates implements Plugin {
   }
 }
 
-/** CoreDNS panics where it would follow an alias and there is no record. */
-function refuseAlias({ type }: Query): void {
-  if (type === TYPE_A || type === TYPE_AAAA) throw new Error('the text of an answer holds no record');
+/** CoreDNS panics where it would follow an alias and there is no record; elsewhere it cannot pack the reply. */
+function isFollowed({ type }: Query, section: Section): boolean {
+  return section === 'answer' && (type === TYPE_A || type === TYPE_AAAA);
 }
 
 /** CoreDNS sets DO whether or not the client did. */

@@ -93,22 +93,32 @@ export async function examineTrials(
     const series = await compareSeries(sides[0], sides[1], {
       // A probe is asked up to three times.
       replies: 3 * [...session.allowed.values()].reduce((sum, count) => sum + count, 0),
-      hasManyUpstreams: /@UPSTREAMB@|@CLOSED@/.test(task.draft.text),
+      hasManyUpstreams: hasManyUpstreams(task.draft),
     });
     if (series.length > 0) report.push([`metrics differ, seed ${task.seed}`, ...series.slice(0, 20)].join('\n'));
   }
-  if (disturbed === undefined && session.findings.length === 0) {
-    // A question may be asked three times; what `loop` asks itself at the start has a random name.
-    const odd = [...session.allowed.values()].reduce((sum, count) => sum + count, session.unsteady.length);
-    const lines = await compareLogs(ours, theirs, 6 * odd + (/^\s*loop\b/m.test(task.draft.text) ? 4 : 0));
-    if (lines.length > 0)
-      report.push([`${lines.length} log lines differ, seed ${task.seed}`, ...lines.slice(0, 20)].join('\n'));
-  }
+  if (disturbed === undefined && session.findings.length === 0)
+    report.push(...(await logReport(task, session, ours, theirs)));
   for (const trial of [ours, theirs]) {
     if (trial.child.hasExited) report.push(`${trial.seat} has exited:\n${trial.child.output().slice(-2000)}`);
   }
   await disturbed?.stop();
   return { task, verdict: 'both serve', session, report };
+}
+
+async function logReport({ draft, seed }: Task, session: Session, ours: Trial, theirs: Trial): Promise<string[]> {
+  // A question may be asked three times, and have two lines on each side
+  const odd = [...session.allowed.values()].reduce((sum, count) => sum + count, session.unsteady.length);
+  const lines = await compareLogs(ours, theirs, {
+    // What `loop` asks itself at the start has a random name
+    lines: 6 * odd + (/^\s*loop\b/m.test(draft.text) ? 4 : 0),
+    hasManyUpstreams: hasManyUpstreams(draft),
+  });
+  return lines.length === 0 ? [] : [`${lines.length} log lines differ, seed ${seed}\n${lines.slice(0, 20).join('\n')}`];
+}
+
+function hasManyUpstreams({ text }: Draft): boolean {
+  return /@UPSTREAMB@|@CLOSED@/.test(text);
 }
 
 /** Lines taken out of a Corefile as long as the same disagreement stays. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { spelledKey } from '../../../host/dns/name.ts';
+import { OWNER_SILENT } from '../../../host/plugin/contract.ts';
 import { parseHostsText } from '../../../host/plugins/hosts/hosts-file.ts';
-import { addressSets, mergedOwners, nameSets } from '../../../host/plugins/hosts/owners.ts';
+import { addressSets, mergedOwners, nameFlags, nameSets } from '../../../host/plugins/hosts/owners.ts';
 
 const ALL = { zones: ['.'], hasReverse: true };
 const ip = (packed: string) => Array.from(packed, (character) => character.charCodeAt(0)).join('.');
@@ -91,5 +92,9 @@ test('exact names take what they lack from wildcards, each family and each sourc
 test('the reverse set of an address is all of its names, or none if one cannot be packed', () => {
   const [set] = nameSets('a.org. b.org.');
   assert.equal(set?.type === 'PTR' && set.names.length, 2);
-  assert.deepEqual(nameSets('a.org. b..org.'), []);
+  assert.deepEqual([nameFlags('a.org.'), nameFlags('a.org. b..org.')], [0, OWNER_SILENT]);
+  for (const text of ['b..org.', `${'x'.repeat(64)}.`, `${'x'.repeat(129)}.`]) {
+    const [standIn] = nameSets(text);
+    assert.equal(standIn?.type === 'PTR' && standIn.names[0]?.wire.length, text.length + 1, text);
+  }
 });
