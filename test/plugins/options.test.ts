@@ -74,6 +74,19 @@ function filesOf(folder: string): string[] {
   return readdirSync(folder).map((file) => join(folder, file));
 }
 
+test('a README tells every metric', () => {
+  const sources = readdirSync(join(ROOT, 'host'), { recursive: true, encoding: 'utf8' });
+  const texts = (end: string) =>
+    sources.filter((file) => file.endsWith(end)).map((file) => readFileSync(join(ROOT, 'host', file), 'utf8'));
+  const readmes = texts('README.md').join('\n');
+  const families = texts('.ts').flatMap((text) => text.match(/(?<=')(?:coredns|wasmdns)_[a-z_]+(?=')/g) ?? []);
+  assert.ok(families.length > 20, `${families.length}`);
+  assert.deepEqual(
+    families.filter((family) => !readmes.includes(family)),
+    [],
+  );
+});
+
 for (const [name, options] of Object.entries(OPTIONS)) {
   test(name, () => {
     const folder = join(ROOT, 'test/plugins', name);
