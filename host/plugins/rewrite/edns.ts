@@ -9,7 +9,8 @@ import type { LocalRule, NsidRule, SubnetRule } from './rules.ts';
 /** What is done to the options of the reply, and of the query while it is echoed. */
 export type Revert =
   | { readonly kind: 'remove'; readonly code: number }
-  | { readonly kind: 'restore'; readonly option: EdnsOption };
+  /** @param code of the option that is looked for. */
+  | { readonly kind: 'restore'; readonly code: number; readonly option: EdnsOption };
 
 export interface EdnsOutcome {
   readonly isDone: boolean;
@@ -24,6 +25,12 @@ const DONE: EdnsOutcome = { isDone: true, reverts: [] };
  * LLQ UL NSID ESU DAU DHU N3U ECS EXPIRE COOKIE KEEPALIVE PADDING EDE REPORTING ZONEVERSION.
  */
 const TYPED_CODES: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 18, 19]);
+
+/**
+ * Options that rules have made. CoreDNS's library does not note the code in an option with a type of its own that came
+ * with the query: `revert` then looks for code 0 in the reply, and takes nothing back.
+ */
+const MADE = new WeakSet<EdnsOption>();
 
 export function applyEdns(rule: LocalRule | NsidRule | SubnetRule, asked: Asked): EdnsOutcome {
   if (rule.option === 'nsid') return applyNsid(rule, asked);
@@ -68,19 +75,23 @@ function unset(asked: Asked, code: number): EdnsOutcome {
 
 function replace(asked: Asked, index: number, octets: Uint8Array, isReverted: boolean): EdnsOutcome {
   const old = asked.options[index]!;
-  asked.options = asked.options.with(index, { code: old.code, octets });
-  return isReverted ? { isDone: true, reverts: [{ kind: 'restore', option: old }] } : DONE;
+  const changed = { code: old.code, octets };
+  asked.options = asked.options.with(index, changed);
+  const isTyped = TYPED_CODES.has(old.code) && !MADE.has(old);
+  if (!isTyped) MADE.add(changed);
+  if (!isReverted) return DONE;
+  return { isDone: true, reverts: [{ kind: 'restore', code: isTyped ? 0 : old.code, option: old }] };
 }
 
 function append(asked: Asked, option: EdnsOption, isReverted: boolean): EdnsOutcome {
+  MADE.add(option);
   asked.options = [...asked.options, option];
   return isReverted ? { isDone: true, reverts: [{ kind: 'remove', code: option.code }] } : DONE;
 }
 
 /** One application of a revert: the first option of the code. */
 export function revert(options: readonly EdnsOption[], rule: Revert): readonly EdnsOption[] {
-  const wanted = rule.kind === 'remove' ? rule.code : rule.option.code;
-  const index = options.findIndex(({ code }) => code === wanted);
+  const index = options.findIndex(({ code }) => code === rule.code);
   if (index < 0) return options;
   return rule.kind === 'remove' ? options.toSpliced(index, 1) : options.with(index, rule.option);
 }
