@@ -246,7 +246,7 @@ describe('what a configuration asks for and does not get', { concurrency: 6 }, (
 
   test('a kubeconfig that does not exist', async (t) => {
     const said = await refusedCorefile(t, kubernetes('kubeconfig nosuch'));
-    assert.equal(said, 'plugin/kubernetes: Corefile:2 - stat nosuch: no such file or directory');
+    assert.equal(said, 'plugin/kubernetes: Corefile:2 - Error during parsing: stat nosuch: no such file or directory');
   });
 
   test('a kubeconfig that is none', async (t) => {
@@ -266,6 +266,9 @@ describe('what a configuration asks for and does not get', { concurrency: 6 }, (
   test('no cluster around the process', async (t) => {
     const options = { corefile: '.:0 {\n kubernetes cluster.local\n}\n', env: { KUBERNETES_SERVICE_HOST: '' } };
     const said = await refused(t, [], options);
-    assert.match(said, /^plugin\/kubernetes: Corefile:2 - unable to load in-cluster configuration/);
+    assert.match(
+      said,
+      /^plugin\/kubernetes: Corefile:2 - Error during parsing: unable to load in-cluster configuration/,
+    );
   });
 });
