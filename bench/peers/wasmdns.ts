@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { CLUSTER_PROOF, writeCorefile } from './corefile.ts';
 import { directoryOf, launch, type Peer, type Room } from './peer.ts';
@@ -27,6 +28,7 @@ export function earlierBuild(dist: string): Peer {
     command: nodeOf,
     install: `a build whose bundle is ${join(dist, 'wasmdns.js')}`,
     async start(room) {
+      requireSockets(dist);
       const directory = directoryOf(room, 'before');
       const { file, port } = await writeCorefile(room, directory, false);
       const words = [join(dist, 'wasmdns.js'), '-conf', file, '--shards', '1'];
@@ -34,6 +36,15 @@ export function earlierBuild(dist: string): Peer {
     },
   };
   return peer;
+}
+
+/** Without koffi the build would serve by node:dgram, and lose by far. */
+function requireSockets(dist: string): void {
+  try {
+    createRequire(join(dist, 'wasmdns.js')).resolve('koffi');
+  } catch {
+    throw new Error(`no node_modules with koffi stand at or above ${dist}: its batched system calls would be missing`);
+  }
 }
 
 function nodeOf(room: Room): string {
