@@ -79,6 +79,6 @@ function kubernetesZones(text: string): string[] {
       .split(/\s+/)
       .filter((word) => word !== '');
     if (zones.length === 0) return ['.'];
-    return zones.map((zone) => (zone.includes('/') ? 'arpa.' : `${zone.replace(/\.$/, '')}.`));
+    return zones.map((zone) => (zone.includes('/') ? 'arpa.' : `${zone.toLowerCase().replace(/\.$/, '')}.`));
   });
 }
