@@ -16,6 +16,10 @@ import {
   STEP_ROTATE,
   STEP_STRIDE,
   ZONE_BLOCK,
+  ZONE_DEEPER,
+  ZONE_DEEPER_SCOPES,
+  ZONE_LIST_ENTRIES,
+  ZONE_LIST_STRIDE,
   ZONE_SCOPE,
 } from '../shared/layout';
 import { findLogRule } from '../metrics/log';
@@ -57,10 +61,19 @@ export function stepAt(index: u32): u32 {
   return blockOfZone() + BLOCK_STEPS + index * STEP_STRIDE;
 }
 
+/** CoreDNS counts for the longest zone of the whole block, on whatever listener it has the zone. */
+function scopeOfQuestion(): u32 {
+  const list = load<u32>(zoneAt + ZONE_DEEPER); // Bounds: compiled by the host
+  const entry = longestZone(list);
+  if (!entry) return load<u32>(zoneAt + ZONE_SCOPE);
+  const index = (entry - list - ZONE_LIST_ENTRIES) / ZONE_LIST_STRIDE;
+  return load<u32>(load<u32>(zoneAt + ZONE_DEEPER_SCOPES) + index * 4); // Bounds: one for each entry of the list
+}
+
 /** Notes what a step above the answer wants; true if the step is of that kind. */
 export function passStep(step: u32): bool {
   const op = load<u32>(step + STEP_OP); // Bounds: compiled by the host
-  if (op == STEP_COUNT) scope = load<u32>(zoneAt + ZONE_SCOPE);
+  if (op == STEP_COUNT) scope = scopeOfQuestion();
   else if (op == STEP_ROTATE) order = load<u32>(step + ROTATE_STEP_ORDER) == ORDER_SHUFFLE ? 1 : step;
   else if (op == STEP_LOG) {
     logRules = load<u32>(step + 8);

@@ -97,17 +97,17 @@ export const UPSTREAM_BYTES = 4096;
 export const UPSTREAM_HEADERS = 999424; // receive headers, iovecs, send headers and iovecs of upstream sockets
 export const UPSTREAM_HEADERS_BYTES = 24576;
 export const SLOTS = 1024000; // f64 x SLOT_COUNT: counters
-export const SLOT_COUNT = 24576;
-export const WRITER_SCRATCH = 1220608; // 262144: blobs and keys on their way into the arena (main thread's area)
-export const UPSTREAM_LARGE = 1220608; // 65536: a reply that is longer than its slot (same place: shards have no writer)
-export const REWRITE_SCRATCH = 1482752; // plugin rewrite: the new name in wire form, then
+export const SLOT_COUNT = 65536;
+export const WRITER_SCRATCH = 1548288; // 262144: blobs and keys on their way into the arena (main thread's area)
+export const UPSTREAM_LARGE = 1548288; // 65536: a reply that is longer than its slot (same place: shards have no writer)
+export const REWRITE_SCRATCH = 1810432; // plugin rewrite: the new name in wire form, then
 export const REWRITE_LEFT = 1024; // response rules of the query being served, LEFT_STRIDE x LEFT_MAX
 export const LEFT_STRIDE = 24;
 export const LEFT_MAX = 16;
 export const REWRITE_TEXTS = 2048; // names as text, one behind the other
 export const REWRITE_TEXTS_BYTES = 16384;
 export const REWRITE_MESSAGE = 20480; // 65536 + room: a reply on its way back
-export const EXCHANGES = 1581056; // EXCHANGE_STRIDE x the number chosen at start
+export const EXCHANGES = 1908736; // EXCHANGE_STRIDE x the number chosen at start
 
 // shard states
 export const SHARD_STARTING = 0;
@@ -237,6 +237,8 @@ export const ZONE_LABELS = 8; // u32
 export const ZONE_BLOCK = 12; // u32: address of the block
 export const ZONE_SCOPE = 16; // u32: first slot of the scope, SLOT_NONE = not counted
 export const ZONE_SERVER = 20; // u32: ordinal of the server label within the block
+export const ZONE_DEEPER = 24; // u32: zone list, 0 = none: the block's other zones below this one, served elsewhere or not
+export const ZONE_DEEPER_SCOPES = 28; // u32: address of their scopes on this listener, u32 each
 export const SLOT_NONE = 0xffff;
 export const BLOCK_INDEX = 0; // u32: position in the Corefile
 export const BLOCK_STEP_COUNT = 4; // u32; 0 = no plugins: REFUSED

@@ -99,7 +99,7 @@ function refuseUnknown(name: string, at: Token, known: readonly string[]): void 
 
 function loadBlock(block: ParsedBlock, defaultPort: number): LoadedBlock {
   const keys = block.keys.flatMap((token) => parseKey(token, defaultPort));
-  const zones = [...new Set(keys.map((key) => key.zone))];
+  const zones = keys.map((key) => key.zone);
   const occurrences = Map.groupBy(block.directives, ({ name }) => name);
   const known: ReaderBlock = { zones, root: '' };
   const directives = [...occurrences].map(([name, found]) => {

@@ -255,6 +255,8 @@ export interface ProgramZone {
   readonly scope: number | undefined;
   /** Ordinal of the listener's server label within the block. */
   readonly serverOrdinal: number;
+  /** Zones of the block below this one, with their scopes on this listener: questions are counted for the longest. */
+  readonly deeper?: readonly { readonly zone: string; readonly scope: number }[];
 }
 
 export interface ProgramListener {
@@ -323,6 +325,11 @@ function buildZones(out: Octets, listener: ProgramListener, blocks: readonly num
     out.u32(at + layout.ZONE_BLOCK, out.address(blocks[zone.block]!));
     out.u32(at + layout.ZONE_SCOPE, zone.scope ?? layout.SLOT_NONE);
     out.u32(at + layout.ZONE_SERVER, zone.serverOrdinal);
+    if (zone.deeper === undefined || zone.deeper.length === 0) return;
+    out.u32(at + layout.ZONE_DEEPER, out.zoneList(zone.deeper.map((each) => each.zone)));
+    const scopes = out.reserve(zone.deeper.length * 4);
+    for (const [n, { scope }] of zone.deeper.entries()) out.u32(scopes + n * 4, scope);
+    out.u32(at + layout.ZONE_DEEPER_SCOPES, out.address(scopes));
   });
   return first;
 }

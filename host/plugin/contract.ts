@@ -62,7 +62,7 @@ export interface ServerBlock {
   readonly index: number;
   /** The keys in file order, each once for every address that the block listens on. */
   readonly keys: readonly ServerKey[];
-  /** Zones of all keys, without repetition. */
+  /** Zones of all keys in their order; twice where it is served on two ports. */
   readonly zones: readonly string[];
   /** Words of the directives in use, in chain order. */
   readonly plugins: readonly string[];

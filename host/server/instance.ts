@@ -10,7 +10,7 @@ import type { Control, ControlServices, Plain, ServerBlock } from '../plugin/con
 import { directives } from '../plugins/order.ts';
 import { type Parsed, parseBlocks } from './blocks.ts';
 import type { DataPlane } from './data-plane.ts';
-import { type Listener, listenersOf, serverBlocks } from './zones.ts';
+import { type Listener, listenersOf, serverBlocks, zonesBelow } from './zones.ts';
 
 export interface InstanceParts {
   readonly loaded: LoadedCorefile;
@@ -184,8 +184,10 @@ export class Instance {
     const droppedScope = isCounted ? metrics.scope({ server, zone: 'dropped', view: '' }, '') : undefined;
     const zones = listener.zones.map(({ zone, block, serverOrdinal }) => {
       const steps = blocks[block]!;
-      const scope = steps.isCounting ? metrics.scope({ server, zone, view: '' }, steps.countedPlugin) : undefined;
-      return { zone, block, serverOrdinal, scope };
+      if (!steps.isCounting) return { zone, block, serverOrdinal, scope: undefined };
+      const scopeOf = (counted: string) => metrics.scope({ server, zone: counted, view: '' }, steps.countedPlugin);
+      const deeper = zonesBelow(zone, steps.block.zones).map((each) => ({ zone: each, scope: scopeOf(each) }));
+      return { zone, block, serverOrdinal, scope: scopeOf(zone), deeper };
     });
     return { port, droppedScope, zones };
   }

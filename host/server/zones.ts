@@ -3,6 +3,7 @@
 import { type Binding, hasPreferredSyntax, refuseOverlaps, refusePorts } from '../corefile/keys.ts';
 import type { LoadedBlock } from '../corefile/loader.ts';
 import { addressOctets, addressText } from '../dns/address.ts';
+import { isInZone } from '../dns/name.ts';
 import type { BlockSettings, ServerBlock, ServerKey } from '../plugin/contract.ts';
 
 /** One address that is listened on, over UDP and TCP. */
@@ -71,6 +72,11 @@ function normalAddress(address: string): string {
   if (octets === undefined) return address;
   const normal = addressText(octets).replace(/^::ffff:(?=\d+\.)/, '');
   return zone === undefined ? normal : `${normal}%${zone}`;
+}
+
+/** Other zones of a block that lie below `zone`. */
+export function zonesBelow(zone: string, zones: readonly string[]): string[] {
+  return [...new Set(zones)].filter((each) => each !== zone && isInZone(each, zone));
 }
 
 function serverLabel(address: string, port: number): string {

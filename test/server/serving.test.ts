@@ -88,6 +88,53 @@ c.example:${second} {
     );
   });
 
+  test('a query counts for the longest zone of its block, a cache for every key', async (t) => {
+    const [first, second, metrics] = [await freePort(), await freePort(), await freePort()];
+    await serve(
+      t,
+      `.:${first} b.example:${second} b.example:${first} a.b.example:${second} {
+    prometheus 127.0.0.1:${metrics}
+    cache
+    whoami
+}
+10.0.0.0/9:${first} 10.0.0.0/9:${second} {
+    prometheus 127.0.0.1:${metrics}
+    whoami
+}
+`,
+    );
+    const counted = new Map<string, number>();
+    for (const [port, name, zone, type] of [
+      [first, 'x.example', '.'],
+      [first, 'xb.example', '.'],
+      [first, 'X.B.Example', 'b.example.'],
+      [first, 'x.a.b.example', 'a.b.example.'],
+      [first, 'a.b.example', 'a.b.example.'],
+      [second, 'a.b.example', 'a.b.example.', 'DS'],
+      [second, 'x.example', 'dropped'],
+      [first, '1.127.10.in-addr.arpa', '127.10.in-addr.arpa.'],
+      [second, '1.127.10.in-addr.arpa', '127.10.in-addr.arpa.'],
+    ] as const) {
+      await ask(port, name, { type: type ?? 'A' });
+      const key = `${port} ${zone}`;
+      counted.set(key, (counted.get(key) ?? 0) + 1);
+    }
+    const text = await page(metrics, '/metrics');
+    for (const [key, count] of counted) {
+      const [port, zone] = key.split(' ');
+      const series = new RegExp(
+        `^coredns_dns_requests_total\\{server="dns://:${port}",zone="${zone}",.* ${count}$`,
+        'm',
+      );
+      assert.match(text, series);
+    }
+    const zones = '.,b.example.,b.example.,a.b.example.';
+    assert.match(
+      text,
+      new RegExp(`^coredns_cache_requests_total\\{server="dns://:${first}",zones="${zones}",view=""\\} 5$`, 'm'),
+    );
+  });
+
   test('kubernetes: serves when it has synced', async (t) => {
     const file = join(repository, 'deploy/demo/cluster.yaml');
     const cluster = await startDemoCluster({ file, log: createLog(() => {}) });
