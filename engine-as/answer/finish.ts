@@ -42,7 +42,8 @@ function record(flags: u32, rcode: u32, plainBytes: u32, kind: u32, keepsOpt: bo
 }
 
 function kindOfImage(image: u32): u32 {
-  return load<u8>(image + IMAGE_KIND); // Bounds: callers hold an image
+  // A cached one was asked with another opcode. Bounds: callers hold an image
+  return kindOfAnswer(load<u8>(image + IMAGE_KIND));
 }
 
 /** LOG_CLASS_ bit of a kind (CoreDNS package response, Classify). */
