@@ -108,7 +108,8 @@ let outMax: u32 = 0;
 
 function answered(bytes: u32): u32 {
   answerBytes = bytes;
-  return bytes ? OUTCOME_ANSWER : OUTCOME_LARGE;
+  if (bytes) return OUTCOME_ANSWER;
+  return isWithheld ? OUTCOME_DROP : OUTCOME_LARGE;
 }
 
 /**

@@ -50,7 +50,7 @@ import {
   TRAIT_ORDER_SHIFT,
   TRAIT_TSIG,
 } from './image';
-import { appendOpt, appendOptFixed, optBytes } from './opt';
+import { OPT_FIXED_BYTES, appendOpt, appendOptFixed, optBytes } from './opt';
 import { arrange, orderOf } from './order';
 import { random } from './rotate';
 
@@ -63,7 +63,6 @@ export let emittedRcode: u32 = 0;
 
 /** For emitImage(): every RR keeps its TTL. */
 export const TTL_AS_IS: i32 = -1;
-const OPT_FIXED_BYTES: u32 = 11;
 const NO_LIMIT: u32 = 0xffffffff;
 
 let image: u32 = 0;

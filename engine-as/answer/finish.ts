@@ -1,13 +1,14 @@
 // The way back up the chain: what the steps above the answering one asked for (program/chain.ts) is done to the reply.
 
-import { RCODE_MASK, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
+import { EDNS_DO, RCODE_MASK, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
 import { IMAGE_SCRATCH, LOG_CLASS_DENIAL, LOG_CLASS_ERROR, LOG_CLASS_SUCCESS, SLOT_NONE } from '../shared/layout';
 import { cacheStore } from '../cache/insert';
 import { countAnswer } from '../metrics/counters';
 import { leaveLogRecord, ruleWants } from '../metrics/log';
 import { blockOfZone, cacheStep, logRule, logRules, scope } from '../program/chain';
-import { isRestored, rewrittenRcode } from '../program/rewrite';
-import { area, askAgain, queryPlainBytes } from '../wire/query';
+import { clampsTtl, isRestored, rewrittenRcode, rewrittenTtl } from '../program/rewrite';
+import { store32 } from '../wire/octets';
+import { area, askAgain, ednsFlags, hasEdns, isDo, queryPlainBytes } from '../wire/query';
 import { TTL_AS_IS, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
 import { IMAGE_KIND, IMAGE_TRAITS, IMAGE_WITHHELD, TRAIT_OPT, TRAIT_STUCK, respellReply } from './image';
@@ -81,7 +82,9 @@ export function emitAndRecord(out: u32, outMax: u32, ttl: i32, headerWord: u32, 
   const keepsOpt = (traits & TRAIT_OPT) != 0;
   if (bytes) record(emittedFlags, emittedRcode, emittedPlainBytes, kindOfImage(image), keepsOpt, elapsedMs);
   else if (isBroken) return finishError(out, RCODE_SERVFAIL, elapsedMs);
-  isWithheld = bytes != 0 && (mark != 0 || (traits & TRAIT_STUCK) != 0);
+  // Rules may have made what cannot be packed
+  const isMarked = mark != 0 || load<u16>(image + IMAGE_WITHHELD) != 0;
+  isWithheld = bytes != 0 && (isMarked || (traits & TRAIT_STUCK) != 0);
   return isWithheld ? 0 : bytes;
 }
 
@@ -110,6 +113,7 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
     const code = rewrittenRcode(rcode, 0);
     askAgain();
     const length = writeError(out, code);
+    if (hasEdns && clampsTtl()) clampOpt(out + errorPlainBytes, code);
     recordAnswer(replyFlags() | (code & RCODE_MASK), code, length, code ? kindOfError(code) : kindOfAnswer(KIND_NO_DATA), elapsedMs);
     return length;
   }
@@ -120,6 +124,12 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
     leaveLogRecord(blockOfZone(), logRule, queryPlainBytes, flags, rcode, errorPlainBytes, kindOfError(rcode), elapsedMs);
   }
   return bytes;
+}
+
+/** TTL rules see the OPT of a reply that plugin rewrite writes; of what they make of it the upper flag octet stays. */
+function clampOpt(opt: u32, rcode: u32): void {
+  const flags = (rewrittenTtl(ednsFlags) & 0xff00) | (isDo ? EDNS_DO : 0);
+  store32(opt + 5, ((rcode >> 4) << 24) | flags); // Bounds: the OPT stands there
 }
 
 /** An error reply to a query that no block took: zone label "dropped". */

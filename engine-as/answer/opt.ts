@@ -16,7 +16,7 @@ import { load16, store16, store32 } from '../wire/octets';
 import { optionIsSound, packedOptionBytes } from '../wire/options';
 import { ednsBytes, ednsFlags, ednsOwnerBytes, hasEdns, optionsAt, optionsBytes } from '../wire/query';
 
-const FIXED_BYTES: u32 = 11;
+export const OPT_FIXED_BYTES: u32 = 11;
 
 function isEchoed(code: u32): bool {
   if (
@@ -34,7 +34,7 @@ function isEchoed(code: u32): bool {
 /** Size of the OPT that appendOpt() will write; 0 if the client sent none. */
 export function optBytes(): u32 {
   if (!hasEdns) return 0;
-  let bytes = FIXED_BYTES;
+  let bytes = OPT_FIXED_BYTES;
   const end = optionsAt + optionsBytes;
   // Bounds: parseQuery() checked that the options fill these octets exactly
   for (let p = optionsAt; p < end; ) {
@@ -92,19 +92,19 @@ export function appendOpt(out: u32, extendedRcode: u32): u32 {
     if (isEchoed(load16(p))) to = echoOption(p, to);
     p += 4 + load16(p + 2);
   }
-  store16(out + 9, to - out - FIXED_BYTES);
+  store16(out + 9, to - out - OPT_FIXED_BYTES);
   return to;
 }
 
 /** The fixed part of an OPT with no options (RFC 6891 §6.1.2); returns the octet behind it. */
 export function appendOptFixed(out: u32, payloadBytes: u32, rcode: u32, flags: u32): u32 {
-  // Bounds: callers have FIXED_BYTES of room at out
+  // Bounds: callers have OPT_FIXED_BYTES of room at out
   store<u8>(out, 0);
   store16(out + 1, TYPE_OPT);
   store16(out + 3, payloadBytes);
   store32(out + 5, ((rcode >> 4) << 24) | flags);
   store16(out + 9, 0);
-  return out + FIXED_BYTES;
+  return out + OPT_FIXED_BYTES;
 }
 
 /** Nobody's OPT, there for its rcode alone: the client's own one comes instead. */

@@ -17,7 +17,17 @@ import {
 } from '../shared/codes';
 import { COMPRESS_SCRATCH, IMAGE_SCRATCH, REWRITE_MESSAGE, REWRITE_SCRATCH } from '../shared/layout';
 import { order } from '../program/chain';
-import { clampsTtl, hasNewName, isRestored, rewrittenName, rewrittenRcode, rewrittenTtl } from '../program/rewrite';
+import {
+  brokenBytes,
+  brokenNames,
+  clampsTtl,
+  forgetBrokenNames,
+  hasNewName,
+  isRestored,
+  rewrittenName,
+  rewrittenRcode,
+  rewrittenTtl,
+} from '../program/rewrite';
 import { NAME_BUFFERS } from '../wire/compress';
 import { load16, load32, store16, store32 } from '../wire/octets';
 import { area, askAgain } from '../wire/query';
@@ -48,7 +58,8 @@ import {
   respellReply,
 } from './image';
 import { classify } from './kind';
-import { appendOptFixed } from './opt';
+import { OPT_FIXED_BYTES, appendOptFixed } from './opt';
+import { WITHHELD_MAX, withheld, withhold } from './withheld';
 
 /** The image could not be built again. */
 export let isBroken: bool = false;
@@ -72,7 +83,12 @@ export function emitAnswer(out: u32, outMax: u32, ttl: i32, headerWord: u32): u3
     return emitImage(image, out, outMax, clampTtls(image, ttl), word, order);
   }
   const message = area + REWRITE_SCRATCH + REWRITE_MESSAGE;
+  forgetBrokenNames();
   const bytes = takeApart(image, message, ttl, word, isKept != 0);
+  if (brokenNames) {
+    const opt: u32 = isKept ? OPT_FIXED_BYTES + load<u32>(image + IMAGE_OPTIONS) : 0;
+    withhold(min<u32>(max<u32>(withheld, 1) + brokenBytes + opt, WITHHELD_MAX));
+  }
   if (imageFromMessage(message, bytes, order, isKept != 0) != IMAGE_OK) {
     isBroken = true;
     return 0;

@@ -7,3 +7,6 @@ export let withheld: u32 = 0;
 export function withhold(mark: u32): void {
   withheld = mark;
 }
+
+/** What an image has room for. */
+export const WITHHELD_MAX: u32 = 0xffff;

@@ -40,7 +40,7 @@ import {
 } from '../shared/rules';
 import { sameOctets } from '../wire/name';
 import { area, isRewritten, lowerAt, qclass, qnameAt, qtype, rewriteQuestion } from '../wire/query';
-import { TEXT_BYTES_MAX, nameToText, textIsPlain, textToName } from '../wire/text';
+import { TEXT_BYTES_MAX, brokenTextBytes, nameToText, textIsPlain, textToName } from '../wire/text';
 
 // Response rules: u32 kind, u32 a, u32 aBytes, u32 b, u32 bBytes.
 const LEFT_REMAP: u32 = 1; // a and the names below it become b
@@ -235,7 +235,8 @@ export function rewrittenRcode(rcode: u32, records: u32): u32 {
 
 /**
  * The name at `at`, uncompressed with `bytes` octets, as the rules leave it, last rule first: written to `to`, which has
- * 264 octets of room. Returns its length. A result that is no name leaves the name as it is.
+ * 264 octets of room. Returns its length. A result that is too long leaves the name as it is; one that is no name leaves
+ * the root, see brokenNames.
  */
 export function rewrittenName(at: u32, bytes: u32, to: u32): u32 {
   const start = textsEnd;
@@ -246,8 +247,25 @@ export function rewrittenName(at: u32, bytes: u32, to: u32): u32 {
   for (let i = leftCount; i > 0; i--) {
     if (turnBack(leftAt(i - 1), start)) isReplaced = true;
   }
-  const length = isReplaced ? textToName(text, textBytes, to) : 0;
-  return length ? length : keepName(at, bytes, to);
+  if (!isReplaced) return keepName(at, bytes, to);
+  const length = textToName(text, textBytes, to);
+  if (length) return length;
+  const counted = brokenTextBytes(text, textBytes);
+  if (!counted) return keepName(at, bytes, to);
+  brokenNames++;
+  brokenBytes += counted - 1;
+  store<u8>(to, 0);
+  return 1;
+}
+
+/** Names of the reply that rules have made into texts that are none: CoreDNS cannot pack it. */
+export let brokenNames: u32 = 0;
+/** Octets that CoreDNS counts for them, beyond those of the root. */
+export let brokenBytes: u32 = 0;
+
+export function forgetBrokenNames(): void {
+  brokenNames = 0;
+  brokenBytes = 0;
 }
 
 function keepName(at: u32, bytes: u32, to: u32): u32 {

@@ -109,3 +109,26 @@ export function textToName(at: u32, bytes: u32, to: u32): u32 {
 function isDigit(octet: u32): bool {
   return octet - 0x30 < 10;
 }
+
+/**
+ * Octets that CoreDNS's library counts for a text that it cannot write as a name; 0 if every label is one and it would
+ * write it, whatever its length.
+ */
+export function brokenTextBytes(at: u32, bytes: u32): u32 {
+  const end = at + bytes;
+  let label: u32 = 0;
+  let counted: u32 = 0;
+  let isSound = true;
+  for (let p = at; p < end; p++) {
+    const octet: u32 = load<u8>(p); // Bounds: p < end
+    counted++;
+    if (octet == DOT) {
+      if (label == 0 || label > <u32>LABEL_BYTES_MAX) isSound = false;
+      label = 0;
+      continue;
+    }
+    if (octet == BACKSLASH && ++p + 2 < end && isDigit(load<u8>(p)) && isDigit(load<u8>(p + 1)) && isDigit(load<u8>(p + 2))) p += 2;
+    label++;
+  }
+  return isSound && label == 0 ? 0 : counted + 1;
+}

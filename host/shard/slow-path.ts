@@ -243,7 +243,7 @@ export function composeAnswer(query: Query, answer: Answer): Uint8Array {
       (answer.rcode & 0xf),
     questions,
     ...sections,
-    edns: answer.rcode > 0xf ? extendedRcode(answer) : answer.edns,
+    edns: replyOpt(answer),
   };
   return composeMessage(reply, new OwnerPlaces());
 }
@@ -282,8 +282,12 @@ class Room {
   }
 }
 
-/** Rcodes above 15 need an OPT (RFC 6891 §6.1.3); where no plugin made one, the engine takes the client's. */
-function extendedRcode({ edns, rcode }: Answer): Edns {
+/**
+ * Rcodes above 15 need an OPT (RFC 6891 §6.1.3); where no plugin made one, the engine takes the client's. An OPT has the
+ * reply's rcode, whatever its TTL was made to.
+ */
+function replyOpt({ edns, rcode }: Answer): Edns | undefined {
+  if (edns === undefined && rcode <= 0xf) return undefined;
   const opt = edns ?? { payloadBytes: 0, version: EDNS_VERSION_STAND_IN, flags: 0, options: [] };
   return { ...opt, extendedRcode: rcode >> 4 };
 }

@@ -79,6 +79,24 @@ export function isName(text: string): boolean {
   return labels.reduce((sum, bytes) => sum + 1 + bytes, 0) <= 256;
 }
 
+/**
+ * Whether CoreDNS's DNS library can write a text into a message as a name: every label has 1 to 63 octets, and a dot
+ * ends it. The length of the whole is nothing to it.
+ */
+export function isPackable(text: string): boolean {
+  if (text === '.') return true;
+  if (!text.endsWith('.')) return false;
+  const labels = splitLabels(text);
+  // The closing dot, if no backslash stands before it, leaves an empty label behind it
+  return labels?.pop() === 0 && labels.every((bytes) => bytes > 0 && bytes <= 63);
+}
+
+/** Octets of a text as CoreDNS's DNS library counts it where a name should stand. */
+export function textBytes(text: string): number {
+  const labels = splitLabels(text) ?? [];
+  return labels.reduce((sum, bytes) => sum + 1 + bytes, 0);
+}
+
 /** Octets of each label; undefined if a backslash ends the text. */
 function splitLabels(text: string): number[] | undefined {
   const labels: number[] = [];

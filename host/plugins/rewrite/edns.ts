@@ -31,6 +31,8 @@ const TYPED_CODES: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
  * with the query: `revert` then looks for code 0 in the reply, and takes nothing back.
  */
 const MADE = new WeakSet<EdnsOption>();
+/** Those that local rules have added: only local rules find them, whatever their code. */
+const LOCAL = new WeakSet<EdnsOption>();
 
 export function applyEdns(rule: LocalRule | NsidRule | SubnetRule, asked: Asked): EdnsOutcome {
   if (rule.option === 'nsid') return applyNsid(rule, asked);
@@ -42,24 +44,31 @@ function applyLocal(rule: LocalRule, asked: Asked): EdnsOutcome {
   const octets = isVariable ? variableOctets(rule.data as string, asked) : (rule.data as Uint8Array);
   if (octets === undefined) return IGNORED;
   if (rule.action === 'unset') return unset(asked, rule.code);
-  const index = TYPED_CODES.has(rule.code) ? -1 : asked.options.findIndex(({ code }) => code === rule.code);
+  const index = asked.options.findIndex((option) => option.code === rule.code && isLocal(option));
   if (index >= 0 && rule.action !== 'append') return replace(asked, index, octets, rule.isReverted);
   // A variable is not appended where the option is; a text is
   if (index >= 0 && isVariable) return IGNORED;
-  return rule.action === 'replace' ? IGNORED : append(asked, { code: rule.code, octets }, rule.isReverted);
+  if (rule.action === 'replace') return IGNORED;
+  const option = { code: rule.code, octets };
+  LOCAL.add(option);
+  return append(asked, option, rule.isReverted);
+}
+
+function isLocal(option: EdnsOption): boolean {
+  return !TYPED_CODES.has(option.code) || LOCAL.has(option);
 }
 
 function applyNsid(rule: NsidRule, asked: Asked): EdnsOutcome {
   if (rule.action === 'unset') return unset(asked, OPTION_NSID);
   const empty = new Uint8Array();
-  const index = asked.options.findIndex(({ code }) => code === OPTION_NSID);
+  const index = asked.options.findIndex((option) => option.code === OPTION_NSID && !isLocal(option));
   if (index >= 0 && rule.action !== 'append') return replace(asked, index, empty, rule.isReverted);
   return rule.action === 'replace' ? IGNORED : append(asked, { code: OPTION_NSID, octets: empty }, rule.isReverted);
 }
 
 function applySubnet(rule: SubnetRule, asked: Asked): EdnsOutcome {
   if (rule.action === 'unset') return unset(asked, OPTION_ECS);
-  const index = asked.options.findIndex(({ code }) => code === OPTION_ECS);
+  const index = asked.options.findIndex((option) => option.code === OPTION_ECS && !isLocal(option));
   if (index >= 0 && rule.action === 'append') return IGNORED;
   if (index < 0 && rule.action === 'replace') return IGNORED;
   const octets = subnetOctets(rule, asked);
@@ -79,6 +88,7 @@ function replace(asked: Asked, index: number, octets: Uint8Array, isReverted: bo
   asked.options = asked.options.with(index, changed);
   const isTyped = TYPED_CODES.has(old.code) && !MADE.has(old);
   if (!isTyped) MADE.add(changed);
+  if (LOCAL.has(old)) LOCAL.add(changed);
   if (!isReverted) return DONE;
   return { isDone: true, reverts: [{ kind: 'restore', code: isTyped ? 0 : old.code, option: old }] };
 }

@@ -5,11 +5,15 @@ import type { Edns } from '../../dns/edns.ts';
 import type { ResourceRecord } from '../../dns/message.ts';
 import { composeName, isSameWire, NameError, nameText, spelledText } from '../../dns/name.ts';
 import type { Answer } from '../../plugin/contract.ts';
+import { isPackable, textBytes } from './asked.ts';
 import { rdataName, withRdataName } from './rdata-name.ts';
 
 /** A record that rules may change; the same object stands in the section. */
 export class ReplyRecord {
   record: ResourceRecord;
+  /** What rules have made of its names and is none: the root stands in the record then. */
+  #brokenOwner: string | undefined;
+  #brokenValue: string | undefined;
 
   constructor(record: ResourceRecord) {
     this.record = record;
@@ -17,28 +21,29 @@ export class ReplyRecord {
 
   /** As it is spelled. */
   get owner(): string {
-    return this.record.wire === undefined ? this.record.name : spelledText(this.record.wire);
+    return this.#brokenOwner ?? (this.record.wire === undefined ? this.record.name : spelledText(this.record.wire));
   }
 
   set owner(text: string) {
-    const wire = wireOf(text);
-    if (wire === undefined) return;
+    const made = wireOf(text);
+    if (made === 'too long') return;
+    this.#brokenOwner = made === undefined ? text : undefined;
+    const wire = made ?? ROOT;
     const name = nameText(wire);
-    this.record = {
-      ...this.record,
-      name,
-      wire: isSameWire(wire, composeName(name)) && text === name ? undefined : wire,
-    };
+    const isPlain = made !== undefined && isSameWire(wire, composeName(name)) && text === name;
+    this.record = { ...this.record, name, wire: isPlain ? undefined : wire };
   }
 
   /** The name in its rdata, as it is spelled; undefined for types without one that rules know. */
   get value(): string | undefined {
-    return rdataName(this.record);
+    return this.#brokenValue ?? rdataName(this.record);
   }
 
   set value(text: string) {
-    const wire = wireOf(text);
-    if (wire !== undefined) this.record = withRdataName(this.record, wire);
+    const made = wireOf(text);
+    if (made === 'too long') return;
+    this.#brokenValue = made === undefined ? text : undefined;
+    this.record = withRdataName(this.record, made ?? ROOT);
   }
 
   get ttl(): number {
@@ -48,14 +53,26 @@ export class ReplyRecord {
   set ttl(seconds: number) {
     this.record = { ...this.record, ttl: seconds };
   }
+
+  /** Undefined: it can be packed; else the octets that CoreDNS counts for its texts beyond those of the root. */
+  get brokenBytes(): number | undefined {
+    const texts = [this.#brokenOwner, this.#brokenValue].filter((text) => text !== undefined);
+    return texts.length === 0 ? undefined : texts.reduce((sum, text) => sum + textBytes(text) - ROOT.length, 0);
+  }
 }
 
-/** A name that a rule has made and that is none stays what it was: a reply that cannot be packed helps nobody. */
-function wireOf(text: string): Uint8Array | undefined {
+const ROOT = new Uint8Array(1);
+
+/**
+ * Undefined: it is no name, and a reply that has it cannot be packed. CoreDNS packs names that are too long, which are
+ * malformed for everybody else: such a name stays what it was.
+ */
+function wireOf(text: string): Uint8Array | 'too long' | undefined {
+  if (!isPackable(text)) return undefined;
   try {
     return composeName(text);
   } catch (error) {
-    if (error instanceof NameError) return undefined;
+    if (error instanceof NameError) return 'too long';
     throw error;
   }
 }
@@ -76,6 +93,15 @@ export class ReplyOpt {
   set ttl(value: number) {
     this.edns = { ...this.edns, extendedRcode: value >>> 24, version: (value >>> 16) & 0xff, flags: value & 0xffff };
   }
+}
+
+/** What the engine can note. */
+const WITHHELD_MAX = 0xfffe;
+/** An OPT without options. */
+const OPT_BYTES = 11;
+
+function optionsBytes({ options }: Edns): number {
+  return options.reduce((sum, { octets }) => sum + 4 + octets.length, 0);
 }
 
 /** What a response rule sees. */
@@ -117,6 +143,17 @@ export class Reply {
       authority: this.#authority.map(({ record }) => record),
       additional: this.#additional.map(({ record }) => record),
       edns: this.opt?.edns,
+      ...this.#withheld(),
     };
+  }
+
+  /** CoreDNS cannot pack the reply if a name in it is none. */
+  #withheld(): Pick<Answer, 'withheld'> {
+    const records = [...this.answer, ...this.#authority, ...this.#additional];
+    const broken = records.flatMap(({ brokenBytes }) => brokenBytes ?? []);
+    if (broken.length === 0) return {};
+    const opt = this.opt === undefined ? 0 : OPT_BYTES + optionsBytes(this.opt.edns);
+    const sum = broken.reduce((all, bytes) => all + bytes, (this.#base.withheld ?? 0) + opt);
+    return { withheld: Math.min(sum, WITHHELD_MAX) };
   }
 }

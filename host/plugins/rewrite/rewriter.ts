@@ -99,7 +99,7 @@ async function restored(
   const edns = message.edns && { ...message.edns, options: echoedOptions(message.edns.options, rules, records) };
   const reported = isError && outcome.error !== '' ? { rcode: RCODE_NOERROR, text: outcome.error! } : undefined;
   const rewritten = { message: { ...message, edns }, isRestored: true, reported };
-  return { ...answer, rewritten, ...(isSilent && { withheld: 0 }) };
+  return { ...answer, rewritten, ...(isSilent && { withheld: answer.withheld ?? 0 }) };
 }
 
 /** The query's OPT as a reply has it (CoreDNS core, A5). */

@@ -27,7 +27,12 @@ const names = fc.array(fc.oneof({ weight: 9, arbitrary: label }, fc.constantFrom
 const name = names.map((labels) => `${labels.join('.')}.`);
 const text = fc.array(label, { minLength: 1, maxLength: 3 }).map((labels) => `${labels.join('.')}.`);
 const how = fc.constantFrom<NameMatch['how']>('exact', 'prefix', 'suffix', 'substring');
-const match = fc.record({ how, from: text });
+// A FROM that begins with a dot, turned back, leaves an empty label
+const from = fc.oneof(
+  { weight: 5, arbitrary: text },
+  text.map((name) => `.${name}`),
+);
+const match = fc.record({ how, from });
 const type = fc.constantFrom(1, 5, 15, 28);
 const qclass = fc.constantFrom(1, 3);
 const isLast = fc.boolean();
@@ -99,6 +104,7 @@ function replyOf(
 
 interface Seen {
   readonly asked: Message['questions'][number] | undefined;
+  /** Undefined: it is withheld. */
   readonly reply: unknown;
 }
 
@@ -118,7 +124,10 @@ async function slowly(rules: readonly Rule[], query: Query, reply: (message: Mes
       from: 'test',
     } satisfies Answer;
   })) as Answer;
-  return { asked: asked?.message.questions[0], reply: meaning(parseMessage(composeAnswer(query, outcome))) };
+  return {
+    asked: asked?.message.questions[0],
+    reply: outcome.withheld === undefined ? meaning(parseMessage(composeAnswer(query, outcome))) : undefined,
+  };
 }
 
 function meaning({ flags, questions, answer, authority, additional }: Message): unknown {
@@ -168,7 +177,7 @@ describe('the fast face does what the slow face does', () => {
             const saved = parseMessage(left.message);
             assert.deepEqual(saved.questions[0], slow.asked);
             const end = left.finish(composeMessage(reply(saved)));
-            assert.deepEqual(meaning(parseMessage(end!)), slow.reply);
+            assert.deepEqual(end!.length > 0 ? meaning(parseMessage(end!)) : undefined, slow.reply);
           },
         ),
         { numRuns: 1500 },
@@ -176,6 +185,25 @@ describe('the fast face does what the slow face does', () => {
       assert.ok(fast > all / 2, `only ${fast} of ${all} took the fast face`);
     });
   }
+
+  test('with a name that is turned back to none: nothing is sent', async () => {
+    const suffix = { how: 'suffix' as const, from: '.a.' };
+    const rules: Rule[] = [{ field: 'name', match: suffix, to: 'b.c.', isAuto: true, answers: [], isLast: true }];
+    const world = new EngineWorld();
+    loadChain(world, rules, false);
+    for (const [owner, isSent] of [
+      ['xb.c.', true],
+      ['b.c.', false],
+    ] as const) {
+      const query = queryFor('x.a.');
+      world.ask(composeMessage(query.message), { tcp: true });
+      const left = saveLast(world);
+      const reply = (message: Message) => replyOf(message, ['a.', 'a.', owner, 'a.'], 5, [1, 2, 3, 4], 0);
+      const slow = await slowly(rules, query, reply);
+      assert.equal(slow.reply !== undefined, isSent);
+      assert.equal(left.finish(composeMessage(reply(parseMessage(left.message))))!.length > 0, isSent);
+    }
+  });
 
   /** What plugin cache passes on, which is the engine's own business: asked without any rules. */
   function fromCache(query: Message, reply: Message): Message {

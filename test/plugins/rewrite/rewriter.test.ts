@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { parseMessage, rcodeOf } from '../../../host/dns/message.ts';
 import { spelledText } from '../../../host/dns/name.ts';
 import { composeAddress } from '../../../host/dns/rdata.ts';
 import { errorAnswer } from '../../../host/plugin/chain.ts';
@@ -11,6 +12,7 @@ import { isName } from '../../../host/plugins/rewrite/asked.ts';
 import { parseRewrite } from '../../../host/plugins/rewrite/parse.ts';
 import { compilePattern, fillGroups, groupsOf } from '../../../host/plugins/rewrite/pattern.ts';
 import { createRewriter } from '../../../host/plugins/rewrite/rewriter.ts';
+import { composeAnswer } from '../../../host/shard/slow-path.ts';
 import { composeTarget } from '../../dns/rdata-forms.ts';
 import { answerOf, chainEnd, queryFor, recordOf } from '../queries.ts';
 import { readerOf } from '../support/reader.ts';
@@ -122,17 +124,54 @@ describe('a reply', () => {
     );
   });
 
-  test('whose replaced name is none keeps its name', async () => {
+  test('whose replaced name is none cannot be packed: it is withheld, and counted with the text', async () => {
     const below = answerOf({ answer: [{ ...recordOf(1, 'b.example.'), rdata: composeAddress('192.0.2.1') }] });
-    const lines = `rewrite name suffix a.example b.example answer name (.*) ${'x'.repeat(64)}.{1}`;
+    const texts: readonly (readonly [to: string, bytes: number | undefined])[] = [
+      [`${'x'.repeat(64)}.{1}`, 64 + 1 + 11],
+      ['{1}', 11], // b.example.. where normal() puts a dot behind the group
+      ['.{1}', 12],
+      ['a\\046.', undefined],
+      ['y.example.', undefined],
+    ];
+    for (const [to, bytes] of texts) {
+      const lines = `rewrite name suffix a.example b.example answer name (.*) ${to}`;
+      const { outcome } = await run(lines, queryFor('a.example.'), below);
+      assert.equal(outcome.withheld, bytes, to);
+    }
+  });
+
+  test('whose broken name a later rule mends is sent', async () => {
+    const below = answerOf({ answer: [{ ...recordOf(1, 'b.example.'), rdata: composeAddress('192.0.2.1') }] });
+    // The last rule comes first
+    const lines = 'rewrite name suffix a.example b.example answer name ^(.*)\\.\\.$ c.example. name (.*) {1}';
     const { outcome } = await run(lines, queryFor('a.example.'), below);
-    assert.equal(outcome.answer[0]!.name, 'b.example.');
+    assert.equal(outcome.withheld, undefined);
+    assert.equal(outcome.answer[0]!.name, 'c.example.');
+  });
+
+  test('whose names are broken in rdata is withheld; one that is too long stays as it was', async () => {
+    const target = composeTarget('x.b.example.');
+    const below = answerOf({ answer: [recordOf(5, 'o.example.', ...target)] });
+    const broken = await run('rewrite name exact a. b. answer value (.*) {1}', queryFor('a.'), below);
+    assert.equal(broken.outcome.withheld, 'x.b.example..'.length);
+    const long = 'l'.repeat(60);
+    const lines = `rewrite name exact a. b. answer value (.*)\\.$ {1}.${long}.${long}.${long}.${long}`;
+    const tooLong = await run(lines, queryFor('a.'), below);
+    assert.equal(tooLong.outcome.withheld, undefined);
+    assert.deepEqual(tooLong.outcome.answer[0]!.rdata, target);
   });
 
   test('has a TTL rule clamp the flags of its OPT, which is a record too', async () => {
     const edns = { payloadBytes: 4096, extendedRcode: 0, version: 0, flags: 0x8000, options: [] };
     const { outcome } = await run('rewrite ttl a. -30', queryFor('a.'), answerOf({ edns }));
     assert.equal(outcome.edns!.flags, 30);
+  });
+
+  test('has its own rcode in the OPT, whatever a TTL rule makes of that', async () => {
+    const edns = { payloadBytes: 4096, extendedRcode: 0, version: 0, flags: 0x8000, options: [] };
+    const query = queryFor('a.');
+    const { outcome } = await run('rewrite ttl a. 4294967295', query, answerOf({ edns }));
+    assert.equal(rcodeOf(parseMessage(composeAnswer(query, outcome))), 0);
   });
 });
 
