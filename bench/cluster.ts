@@ -33,7 +33,8 @@ export async function startCluster(services: number, core: number): Promise<Clus
   };
 }
 
-function inventory(services: number): KubernetesObject[] {
+/** The objects of the inventory, namespaces first. */
+export function inventory(services: number): KubernetesObject[] {
   const objects: KubernetesObject[] = [];
   for (let number = 0; number < NAMESPACES; number++) {
     objects.push({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: `ns-${number}` } });
