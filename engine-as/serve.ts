@@ -92,6 +92,7 @@ import {
   HEADER_ONLY,
   IGNORE,
   area,
+  isRewritten,
   parseQuery,
   qclass,
 } from './wire/query';
@@ -184,7 +185,8 @@ function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
 
 /** Looks the question up, unless nothing can be stored for its name: then it only counts. */
 function runCacheStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
-  if (!mayBeStored() || !cacheFind(step)) {
+  isStorable = mayBeStored();
+  if (!isStorable || !cacheFind(step)) {
     countLookup(step, false);
     return NEXT;
   }
@@ -204,7 +206,7 @@ function runCacheStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
 }
 
 function runRecordsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
-  if (order > 1 || isRestored() || (cacheStep && mayBeStored())) return runStoredRecords(step, zone, index, handoff);
+  if (order > 1 || isRestored() || isStored()) return runStoredRecords(step, zone, index, handoff);
   const result = answerRecords(step, out, outMax, order == 1, false);
   if (result == FALL) return NEXT;
   if (result == REFUSE) return answered(finishError(out, RCODE_REFUSED, IN_BATCH));
@@ -221,6 +223,9 @@ function kindOfRecords(result: u32): u32 {
   return kindOfAnswer(replyRcode == RCODE_NXDOMAIN ? KIND_NAME_ERROR : KIND_NO_DATA);
 }
 
+/** mayBeStored() of the question as it was asked, which the cache step has found out. */
+let isStorable: bool = false;
+
 /** False if the cache stores neither success nor denial for this name: the usual case for the cluster's own zone. */
 function mayBeStored(): bool {
   // Bounds: compiled by the host
@@ -228,6 +233,11 @@ function mayBeStored(): bool {
     !longestZone(load<u32>(cacheStep + CACHE_STEP_DISABLE_SUCCESS)) ||
     !longestZone(load<u32>(cacheStep + CACHE_STEP_DISABLE_DENIAL))
   );
+}
+
+/** The same below the cache step. */
+function isStored(): bool {
+  return cacheStep != 0 && (isRewritten ? mayBeStored() : isStorable);
 }
 
 /** Records whose answer the cache above keeps, or another order changes: composed whole, then sent like any other reply. */
@@ -247,7 +257,7 @@ function runHostsStep(step: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (found == FALL) return NEXT;
   if (found == BROKEN) return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
   if (found == SILENT) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
-  if (order <= 1 && !isRestored() && answersPlainly() && !(cacheStep && mayBeStored())) {
+  if (order <= 1 && !isRestored() && answersPlainly() && !isStored()) {
     if (writeHosts(step, out, outMax, order == 1, false) == TOO_LARGE) return OUTCOME_LARGE;
     if (cacheStep) offerTo(cacheStep);
     recordAnswer(writtenFlags, replyRcode, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);

@@ -5,6 +5,7 @@ import { NAME_SCRATCH, SET_DATA } from '../shared/layout';
 import { nameIsBelow } from '../program/zones';
 import { MADE_UP, findOwner, podAddressAt, podAddressBytes } from '../records/lookup';
 import { copyLower, flatName, sameLower, walkedLabels } from '../wire/name';
+import { copyOctets } from '../wire/octets';
 import { area, lowerAt, qnameBytes, qtype } from '../wire/query';
 import { findSet, foundBlob } from '../records/set';
 import { writeAddresses } from './sets';
@@ -15,6 +16,7 @@ const FOUND: u32 = 1;
 export const LEAVES_ZONE: u32 = 2;
 const STEPS_MAX: u32 = 11;
 const TARGET_AT: u32 = 13312; // in NAME_SCRATCH: lower-case target
+const OFFSETS_AT: u32 = 512; // behind it: where its labels begin
 
 /** Writes the chain that begins with this CNAME set of the question's owner. On NOTHING the caller rewinds. */
 export function chaseAlias(step: u32, zone: u32, blob: u32, set: u32, ttl: u32, rotate: bool): u32 {
@@ -25,7 +27,7 @@ export function chaseAlias(step: u32, zone: u32, blob: u32, set: u32, ttl: u32, 
   for (let steps: u32 = 0; steps < STEPS_MAX; steps++) {
     const bytes = readTarget(blob, set, target);
     if (!bytes) return NOTHING;
-    if (!nameIsBelow(target, bytes, walkedLabels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return LEAVES_ZONE;
+    if (!nameIsBelow(target, bytes, target + OFFSETS_AT, walkedLabels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return LEAVES_ZONE;
     if (bytes == qnameBytes && sameLower(target, lowerAt, bytes)) return NOTHING;
     const nameAt = writeAlias(pointer, ownerBytes, targetAt, bytes, ttl);
     const owner = findOwner(step, target, bytes - zoneBytes, false);
@@ -57,7 +59,7 @@ export function aliasLeaves(step: u32, zone: u32, firstBlob: u32, firstSet: u32)
   for (let steps: u32 = 0; steps < STEPS_MAX && set != 0; steps++) {
     const bytes = readTarget(blob, set, target);
     if (!bytes) return false;
-    if (!nameIsBelow(target, bytes, walkedLabels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return true;
+    if (!nameIsBelow(target, bytes, target + OFFSETS_AT, walkedLabels, load<u32>(zone), zoneBytes, load<u32>(zone + 8))) return true;
     const owner = findOwner(step, target, bytes - zoneBytes, false);
     if (!owner || owner == MADE_UP || findSet(owner, TYPE_A) != 0) return false;
     set = findSet(owner, TYPE_CNAME);
@@ -74,7 +76,7 @@ function readTarget(blob: u32, set: u32, to: u32): u32 {
   const entry = blob + load<u32>(set + SET_DATA); // Bounds: compiled by the host
   const bytes: u32 = load<u16>(entry);
   targetAt = entry + 8;
-  if (flatName(targetAt, targetAt + bytes) != bytes) return 0;
+  if (flatName(targetAt, targetAt + bytes, to + OFFSETS_AT) != bytes) return 0;
   copyLower(to, targetAt, bytes);
   return bytes;
 }
@@ -85,7 +87,7 @@ function writeAlias(pointer: u32, ownerBytes: u32, name: u32, bytes: u32, ttl: u
   if (!fits(12 + bytes)) return 0;
   beginRecord(pointer, TYPE_CNAME, ttl, bytes);
   const nameAt = position();
-  memory.copy(at, name, bytes); // Bounds: granted by fits()
+  copyOctets(at, name, bytes); // Bounds: granted by fits()
   endRecord(ANSWER, bytes);
   return nameAt;
 }

@@ -13,7 +13,7 @@ import {
   RCODE_SERVFAIL,
 } from '../shared/codes';
 import { IMAGE_SCRATCH } from '../shared/layout';
-import { store16, store32 } from '../wire/octets';
+import { copyOctets, store16, store32 } from '../wire/octets';
 import { rdataIsSound, rdataPad } from '../wire/rdata';
 import { area, ednsBytes, hasEdns, isDo, qnameBytes, queryFlags, replyLimit } from '../wire/query';
 import { RR_FIXED_BYTES } from './copy';
@@ -193,17 +193,6 @@ function swapOctets(a: u32, b: u32, bytes: u32): void {
   }
 }
 
-/** Copies without touching an octet more; short runs are the rule. */
-function copyOctets(to: u32, from: u32, bytes: u32): void {
-  if (bytes < 8 || bytes > 128) {
-    memory.copy(to, from, bytes); // Bounds: callers own both areas
-    return;
-  }
-  const last = bytes - 8;
-  for (let i: u32 = 0; i < last; i += 8) store<u64>(to + i, load<u64>(from + i)); // Bounds: i + 8 <= bytes
-  store<u64>(to + last, load<u64>(from + last));
-}
-
 /** Message offset of RR `index`, or of the tail's end. */
 @inline
 function startOf(index: u32): u32 {
@@ -268,7 +257,7 @@ function appendKeptOpt(at: u32): u32 {
   const options = load<u32>(image + IMAGE_OPTIONS);
   const to = appendOptFixed(at, size, emittedRcode, flags);
   // Bounds: emitImage() checked room for the OPT; the options stand behind the tail
-  memory.copy(to, tail + tailEnd, options);
+  copyOctets(to, tail + tailEnd, options);
   store16(to - 2, options);
   return to + options;
 }

@@ -1,7 +1,7 @@
 // Replies that the server itself makes (CoreDNS core, A4): no plugin has written them.
 
 import { FLAG_CD, FLAG_QR, FLAG_RD, HEADER_BYTES, OPCODE_QUERY, OPCODE_SHIFT, RCODE_MASK, RCODE_NOTIMP } from '../shared/codes';
-import { store16 } from '../wire/octets';
+import { copyOctets, store16 } from '../wire/octets';
 import { KEPT_FLAGS, hasQuestion, messageAt, opcode, qclass, qnameAt, qnameBytes, qtype, queryFlags } from '../wire/query';
 import { appendOpt, appendOptFixed } from './opt';
 
@@ -9,7 +9,7 @@ import { appendOpt, appendOptFixed } from './opt';
 export function writeQuestion(out: u32): u32 {
   if (!hasQuestion) return out;
   // Bounds: a reply buffer holds at least 512 octets; a question is at most 259
-  memory.copy(out, qnameAt, qnameBytes);
+  copyOctets(out, qnameAt, qnameBytes);
   store16(out + qnameBytes, qtype);
   store16(out + qnameBytes + 2, qclass);
   return out + qnameBytes + 4;

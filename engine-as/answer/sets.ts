@@ -16,7 +16,7 @@ import {
   SET_TARGETS,
   STORE_SERIAL,
 } from '../shared/layout';
-import { store16, store32 } from '../wire/octets';
+import { copyOctets, store16, store32 } from '../wire/octets';
 import { area, qnameAt, qnameBytes } from '../wire/query';
 import { findSet, foundBlob } from '../records/set';
 import { random } from './rotate';
@@ -38,7 +38,7 @@ export function writeAddresses(
   const type: u32 = bytes == 4 ? TYPE_A : TYPE_AAAA;
   const isShuffled = rotate && count > 1 && count * bytes <= <u32>IMAGE_BYTES_MAX;
   if (isShuffled) {
-    memory.copy(area + IMAGE_SCRATCH, from, count * bytes); // Bounds: checked above
+    copyOctets(area + IMAGE_SCRATCH, from, count * bytes); // Bounds: checked above
     from = area + IMAGE_SCRATCH;
   }
   for (let i: u32 = 0; i < count; i++) {
@@ -71,7 +71,7 @@ export function writeNames(type: u32, blob: u32, set: u32, keyBytes: u32, ttl: u
     if (!fits(12 + rdataBytes)) return;
     beginRecord(TO_QUESTION, type, ttl, rdataBytes);
     if (i < TARGETS_MAX) store<u16>(offsets + i * 2, <u16>position());
-    memory.copy(at, entry + 8, bytes); // Bounds: granted by fits()
+    copyOctets(at, entry + 8, bytes); // Bounds: granted by fits()
     if (isRelative) writeZone(at + bytes, TO_QUESTION + keyBytes, zoneBytes);
     endRecord(ANSWER, rdataBytes);
     entry += 8 + ((bytes + 3) & ~3);
@@ -104,7 +104,7 @@ export function writeServices(owner: u32, blob: u32, set: u32, keyBytes: u32, tt
   const targetCount: u32 = load<u16>(set + SET_TARGETS);
   const targets = blob + load<u32>(set + SET_DATA);
   const offsets = area + NAME_SCRATCH + TARGET_OFFSETS_AT;
-  memory.fill(offsets, 0, (targetCount < TARGETS_MAX ? targetCount : TARGETS_MAX) * 2);
+  for (let i: u32 = 0; i < targetCount && i < TARGETS_MAX; i++) store<u16>(offsets + i * 2, 0); // Bounds: TARGETS_MAX entries
   let entry = targets + targetCount * 4;
   for (let i: u32 = 0; i < count; i++, entry += 8) {
     const index: u32 = load<u16>(entry + 6); // Bounds: compiled by the host
@@ -132,8 +132,8 @@ function writeService(numbers: u32, key: u32, targetBytes: u32, keyBytes: u32, t
   store16(at, load<u16>(numbers));
   store16(at + 2, load<u16>(numbers + 2));
   store16(at + 4, load<u16>(numbers + 4));
-  memory.copy(at + 6, key, targetBytes);
-  memory.copy(at + 6 + targetBytes, qnameAt + keyBytes, zoneBytes);
+  copyOctets(at + 6, key, targetBytes);
+  copyOctets(at + 6 + targetBytes, qnameAt + keyBytes, zoneBytes);
   const nameAt = position() + 6;
   endRecord(ANSWER, rdataBytes);
   return nameAt;
@@ -178,13 +178,13 @@ function writeFarAddress(target: u32, keyBytes: u32, type: u32, ttl: u32, from: 
   const zoneBytes = qnameBytes - keyBytes;
   const fixed = at + targetBytes + zoneBytes;
   // Bounds: granted by fits()
-  memory.copy(at, target + OWNER_KEY, targetBytes);
-  memory.copy(at + targetBytes, qnameAt + keyBytes, zoneBytes);
+  copyOctets(at, target + OWNER_KEY, targetBytes);
+  copyOctets(at + targetBytes, qnameAt + keyBytes, zoneBytes);
   store16(fixed, type);
   store16(fixed + 2, 1);
   store32(fixed + 4, ttl);
   store16(fixed + 8, bytes);
-  memory.copy(fixed + 10, from, bytes);
+  copyOctets(fixed + 10, from, bytes);
   endRecord(ADDITIONAL, targetBytes + zoneBytes + 10 + bytes);
 }
 
@@ -209,7 +209,7 @@ export function writeStrings(blob: u32, set: u32, ttl: u32): void {
     addPlain(qnameBytes, bytes);
     if (!fits(12 + bytes)) return;
     beginRecord(TO_QUESTION, TYPE_TXT, ttl, bytes);
-    memory.copy(at, entry + 2, bytes); // Bounds: granted by fits()
+    copyOctets(at, entry + 2, bytes); // Bounds: granted by fits()
     endRecord(ANSWER, bytes);
     entry += 2 + bytes;
   }
@@ -226,9 +226,9 @@ export function writeSoa(section: u32, step: u32, keyBytes: u32, ttl: u32): void
   if (!fits(12 + rdataBytes)) return;
   beginRecord(zonePointer, TYPE_SOA, ttl, rdataBytes);
   // Bounds: granted by fits()
-  memory.copy(at, load<u32>(step + RECORDS_STEP_SOA_MNAME), mnameBytes);
+  copyOctets(at, load<u32>(step + RECORDS_STEP_SOA_MNAME), mnameBytes);
   let p = writeZone(at + mnameBytes, zonePointer, zoneBytes);
-  memory.copy(p, load<u32>(step + RECORDS_STEP_SOA_RNAME), rnameBytes);
+  copyOctets(p, load<u32>(step + RECORDS_STEP_SOA_RNAME), rnameBytes);
   p = writeZone(p + rnameBytes, zonePointer, zoneBytes);
   store32(p, atomic.load<u32>(load<u32>(step + RECORDS_STEP_SERVICES) + STORE_SERIAL));
   for (let i: u32 = 0; i < 16; i += 4) store32(p + 4 + i, load<u32>(step + RECORDS_STEP_SOA_TIMERS + i));

@@ -3,7 +3,7 @@
 // reply would measure uncompressed, which is what CoreDNS counts and logs.
 
 import { FLAG_TC, HEADER_BYTES, MESSAGE_BYTES_MAX, RCODE_MASK } from '../shared/codes';
-import { store16, store32 } from '../wire/octets';
+import { copyOctets, store16, store32 } from '../wire/octets';
 import { qnameBytes, replyLimit } from '../wire/query';
 import { replyFlags, writeHeader, writeQuestion } from './error';
 import { appendOpt, optBytes } from './opt';
@@ -114,7 +114,7 @@ export function addPlain(ownerBytes: u32, rdataBytes: u32): void {
 export function writeAddress(section: u32, pointer: u32, type: u32, ttl: u32, from: u32, bytes: u32): bool {
   if (!fits(12 + bytes)) return false;
   beginRecord(pointer, type, ttl, bytes);
-  memory.copy(at, from, bytes); // Bounds: granted by fits()
+  copyOctets(at, from, bytes); // Bounds: granted by fits()
   endRecord(section, bytes);
   return true;
 }

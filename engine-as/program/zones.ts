@@ -12,22 +12,23 @@ import {
   ZONE_STRIDE,
 } from '../shared/layout';
 import { sameOctets } from '../wire/name';
-import { lowerAt, qnameBytes, qnameLabels, qtype } from '../wire/query';
+import { labelsAt, lowerAt, qnameBytes, qnameLabels, qtype } from '../wire/query';
 
 /** True if the question lies at or below this lower-case zone; a suffix must begin at a label. */
 export function isBelow(zone: u32, zoneBytes: u32, zoneLabels: u32): bool {
-  return nameIsBelow(lowerAt, qnameBytes, qnameLabels, zone, zoneBytes, zoneLabels);
+  return nameIsBelow(lowerAt, qnameBytes, labelsAt, qnameLabels, zone, zoneBytes, zoneLabels);
 }
 
-export function nameIsBelow(name: u32, bytes: u32, labels: u32, zone: u32, zoneBytes: u32, zoneLabels: u32): bool {
-  if (labels < zoneLabels || bytes < zoneBytes) return false;
-  // Bounds: the suffix lies inside the name
-  if (!sameOctets(name + bytes - zoneBytes, zone, zoneBytes)) return false;
-  if (bytes == zoneBytes || zoneBytes == 1) return true;
-  // The octets agree; they are a suffix only if a label starts there.
-  let p = name;
-  for (let i = labels - zoneLabels; i > 0; i--) p += <u32>load<u8>(p) + 1; // Bounds: i labels are inside the name
-  return p == name + bytes - zoneBytes;
+/** @param offsets where the name's labels begin, as flatName() leaves them */
+@inline
+export function nameIsBelow(
+  name: u32, bytes: u32, offsets: u32, labels: u32, zone: u32, zoneBytes: u32, zoneLabels: u32,
+): bool {
+  if (zoneLabels == 0) return true;
+  if (labels < zoneLabels) return false;
+  // Bounds: labels of the name, and the suffix lies inside it
+  const start: u32 = load<u8>(offsets + labels - zoneLabels);
+  return start + zoneBytes == bytes && sameOctets(name + start, zone, zoneBytes);
 }
 
 /** Entry of the list with the longest zone that holds the question, or 0. */

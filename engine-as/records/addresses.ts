@@ -61,7 +61,7 @@ function dashedIpv6(at: u32, bytes: u32, out: u32): u32 {
     gap = 0;
     p = 2;
   }
-  memory.fill(out, 0, 16); // Bounds: out has 16 octets
+  v128.store(out, i64x2.splat(0)); // Bounds: out has 16 octets
   while (p < bytes) {
     let value: u32 = 0;
     let digits: u32 = 0;
@@ -145,7 +145,7 @@ function reverseIpv4(out: u32): u32 {
 }
 
 function reverseIpv6(nibbles: u32, out: u32): u32 {
-  memory.fill(out, 0, 16);
+  v128.store(out, i64x2.splat(0)); // Bounds: out has 16 octets
   for (let i: u32 = 0; i < 32; i++) {
     const p = nibbles + i * 2; // Bounds: 64 octets of one-octet labels stand before ip6.arpa
     if (load<u8>(p) != 1) return 0;

@@ -13,6 +13,7 @@ import {
   RECORDS_STEP_STORE,
   RECORDS_ZONAL,
 } from '../shared/layout';
+import { copyOctets } from '../wire/octets';
 import { area, qnameAt, qnameBytes } from '../wire/query';
 import { dashedAddress, isReverseName } from './addresses';
 import { tableFind } from './table';
@@ -139,7 +140,7 @@ function findPort(storeAt: u32, flags: u32, key: u32, keyBytes: u32): u32 {
   const proto = copyStripped(port, key + label0);
   const rest = copyStripped(proto, key + label1);
   const restBytes = keyBytes - label2;
-  memory.copy(rest, key + label2, restBytes); // Bounds: a key has at most 255 octets, the scratch 288
+  copyOctets(rest, key + label2, restBytes); // Bounds: a key has at most 255 octets, the scratch 288
   const owner = tableFind(storeAt, to, rest + restBytes - to);
   // Bounds: labels just written
   if (owner || (load<u8>(port) && load<u8>(proto))) return owner;
@@ -169,7 +170,7 @@ function findAnyProtocol(storeAt: u32, key: u32, proto: u32, rest: u32, restByte
     store<u32>(proto, i == 0 ? LABEL_TCP : i == 1 ? LABEL_UDP : LABEL_SCTP);
     store<u8>(proto + 4, 112);
     const at = proto + (i == 2 ? 5 : 4);
-    memory.copy(at, rest, restBytes);
+    copyOctets(at, rest, restBytes);
     const owner = tableFind(storeAt, key, at + restBytes - key);
     if (owner) return owner;
   }
@@ -206,7 +207,7 @@ function findZonal(storeAt: u32, key: u32, keyBytes: u32, labels: u32): u32 {
   if (owner) return owner;
   const to = area + NAME_SCRATCH + KEY_AT;
   store<u8>(to, 0);
-  memory.copy(to + 1, directive, keyBytes - at); // Bounds: a key has at most 255 octets, the scratch 288
+  copyOctets(to + 1, directive, keyBytes - at); // Bounds: a key has at most 255 octets, the scratch 288
   return tableFind(storeAt, to, 1 + keyBytes - at);
 }
 
@@ -214,7 +215,7 @@ function copyStripped(to: u32, label: u32): u32 {
   const bytes: u32 = load<u8>(label); // Bounds: a label of the key
   const skip: u32 = bytes && load<u8>(label + 1) == 95 ? 1 : 0;
   store<u8>(to, <u8>(bytes - skip));
-  memory.copy(to + 1, label + 1 + skip, bytes - skip);
+  copyOctets(to + 1, label + 1 + skip, bytes - skip);
   return to + 1 + bytes - skip;
 }
 

@@ -7,15 +7,20 @@ import { lower64, lower8 } from './octets';
 /** Label count of the name that flatName() walked last, without the root label. */
 export let walkedLabels: u32 = 0;
 
+/** Octets that flatName() may write at `offsets`. */
+export const OFFSETS_BYTES: u32 = 128;
+
 /**
  * Length of the uncompressed name at `at`, its root label included, or 0: cut at `end`, a pointer, a reserved label
- * type, or longer than 255 octets (RFC 1035 §3.1). At most LABELS_MAX + 1 rounds.
+ * type, or longer than 255 octets (RFC 1035 §3.1). At most LABELS_MAX + 1 rounds. Where each label begins, the root
+ * label included, is left at `offsets`, an octet each.
  */
-export function flatName(at: u32, end: u32): u32 {
+export function flatName(at: u32, end: u32, offsets: u32): u32 {
   let p = at;
   let labels: u32 = 0;
   while (labels <= <u32>LABELS_MAX) {
     if (p >= end) return 0;
+    store<u8>(offsets + labels, <u8>(p - at)); // Bounds: labels < OFFSETS_BYTES; no offset of a name is above 254
     const bytes: u32 = load<u8>(p); // Bounds: p < end
     if (bytes == 0) {
       const total = p + 1 - at;
@@ -102,25 +107,51 @@ export function copyLower(to: u32, from: u32, bytes: u32): void {
   for (let i: u32 = 0; i < bytes; i += 8) store<u64>(to + i, lower64(load<u64>(from + i)));
 }
 
-/** Hash of `bytes` lower-case octets, never 0; `seed` differs by process, so that no one can aim at one chain. */
-export function hashOctets(at: u32, bytes: u32, seed: u32): u32 {
-  let hash: u64 = (<u64>seed << 32) ^ (<u64>bytes * 0x9e3779b97f4a7c15);
+/** copyLower() and the hashOctets() of the copy in one go. */
+export function copyLowerHashed(to: u32, from: u32, bytes: u32, seed: u32): u32 {
+  let hash = beginHash(bytes, seed);
   let i: u32 = 0;
-  // Bounds: reads octets below at + bytes only; the last word is assembled by mask from the same 8-octet room
+  // Bounds: as in copyLower()
   for (; i + 8 <= bytes; i += 8) {
-    hash ^= load<u64>(at + i);
-    hash *= 0x9fb21c651e98df25;
-    hash ^= hash >> 32;
+    const word = lower64(load<u64>(from + i));
+    store<u64>(to + i, word);
+    hash = stirHash(hash, word);
   }
   if (i < bytes) {
-    hash ^= load<u64>(at + i) & ((<u64>1 << ((bytes - i) * 8)) - 1);
-    hash *= 0x9fb21c651e98df25;
-    hash ^= hash >> 32;
+    const word = lower64(load<u64>(from + i));
+    store<u64>(to + i, word);
+    hash = stirHash(hash, word & ((<u64>1 << ((bytes - i) * 8)) - 1));
   }
-  hash *= 0xd6e8feb86659fd93;
-  hash ^= hash >> 29;
-  const folded = <u32>(hash ^ (hash >> 32));
+  return endHash(hash);
+}
+
+@inline
+function beginHash(bytes: u32, seed: u32): u64 {
+  return (<u64>seed << 32) ^ (<u64>bytes * 0x9e3779b97f4a7c15);
+}
+
+@inline
+function stirHash(hash: u64, word: u64): u64 {
+  const stirred = (hash ^ word) * 0x9fb21c651e98df25;
+  return stirred ^ (stirred >> 32);
+}
+
+@inline
+function endHash(hash: u64): u32 {
+  let last = hash * 0xd6e8feb86659fd93;
+  last ^= last >> 29;
+  const folded = <u32>(last ^ (last >> 32));
   return folded ? folded : 1;
+}
+
+/** Hash of `bytes` lower-case octets, never 0; `seed` differs by process, so that no one can aim at one chain. */
+export function hashOctets(at: u32, bytes: u32, seed: u32): u32 {
+  let hash = beginHash(bytes, seed);
+  let i: u32 = 0;
+  // Bounds: reads octets below at + bytes only; the last word is assembled by mask from the same 8-octet room
+  for (; i + 8 <= bytes; i += 8) hash = stirHash(hash, load<u64>(at + i));
+  if (i < bytes) hash = stirHash(hash, load<u64>(at + i) & ((<u64>1 << ((bytes - i) * 8)) - 1));
+  return endHash(hash);
 }
 
 /** True if `bytes` octets at a and b are equal. */

@@ -34,3 +34,28 @@ export function lower64(word: u64): u64 {
 export function lower8(octet: u32): u32 {
   return octet - 65 < 26 ? octet + 32 : octet;
 }
+
+/**
+ * Copies octets that do not overlap, and touches none beside them. Short runs are the rule here: for those memory.copy()
+ * costs many times as much, because it leaves the compiled code.
+ */
+export function copyOctets(to: u32, from: u32, bytes: u32): void {
+  if (bytes >= 16) {
+    if (bytes > 256) {
+      memory.copy(to, from, bytes);
+      return;
+    }
+    const last = bytes - 16;
+    for (let i: u32 = 0; i < last; i += 16) v128.store(to + i, v128.load(from + i)); // Bounds: i + 16 <= bytes
+    v128.store(to + last, v128.load(from + last));
+  } else if (bytes >= 8) {
+    store<u64>(to, load<u64>(from));
+    store<u64>(to + bytes - 8, load<u64>(from + bytes - 8));
+  } else if (bytes >= 4) {
+    store<u32>(to, load<u32>(from));
+    store<u32>(to + bytes - 4, load<u32>(from + bytes - 4));
+  } else {
+    if (bytes & 2) store<u16>(to, load<u16>(from));
+    if (bytes & 1) store<u8>(to + bytes - 1, load<u8>(from + bytes - 1));
+  }
+}

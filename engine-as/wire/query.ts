@@ -36,7 +36,7 @@ import {
   NAME_SCRATCH,
 } from '../shared/layout';
 import { optionsArePlain, optionsAreSound, optionsAreWhole, packedOptionsBytes } from './options';
-import { copyLower, expandName, flatName, hashOctets, plainNameBytes, skipName, walkedLabels } from './name';
+import { copyLowerHashed, expandName, flatName, plainNameBytes, skipName, walkedLabels } from './name';
 import { load16, load32, store16 } from './octets';
 import { rdataIsOdd, rdataIsSound, rdataPad, rdataPlain } from './rdata';
 
@@ -54,6 +54,8 @@ export let qnameAt: u32 = 0;
 export let qnameBytes: u32 = 0;
 /** Without the root label. */
 export let qnameLabels: u32 = 0;
+/** Where each label of the qname begins, the root label included: an octet each. */
+export let labelsAt: u32 = 0;
 /** Lower-case copy of the qname in NAME_SCRATCH. */
 export let lowerAt: u32 = 0;
 export let nameHash: u32 = 0;
@@ -93,6 +95,7 @@ export let askedType: u32 = 0;
 export let askedClass: u32 = 0;
 
 const EXPANDED_AT: u32 = 14336; // in NAME_SCRATCH: a qname that arrived compressed
+const LABELS_AT: u32 = 288; // in NAME_SCRATCH: OFFSETS_BYTES, see labelsAt
 
 export const PARSED: u32 = 0x100;
 export const IGNORE: u32 = 0x101;
@@ -191,7 +194,8 @@ function setLimit(): void {
 
 /** Returns the octet behind the question, 0 if there is none. A question cut behind the name has type or class 0. */
 function parseQuestion(at: u32, end: u32): u32 {
-  let bytes = flatName(at, end);
+  labelsAt = area + NAME_SCRATCH + LABELS_AT;
+  let bytes = flatName(at, end, labelsAt);
   let p = at + bytes;
   qnameAt = at;
   if (!bytes) {
@@ -200,15 +204,14 @@ function parseQuestion(at: u32, end: u32): u32 {
     if (!p) return 0;
     qnameAt = area + NAME_SCRATCH + EXPANDED_AT;
     expandName(messageAt, at, end, qnameAt);
-    bytes = flatName(qnameAt, qnameAt + <u32>NAME_BYTES_MAX);
+    bytes = flatName(qnameAt, qnameAt + <u32>NAME_BYTES_MAX, labelsAt);
     if (!bytes) return 0;
     isOdd = true;
   }
   qnameBytes = bytes;
   qnameLabels = walkedLabels;
   lowerAt = area + NAME_SCRATCH;
-  copyLower(lowerAt, qnameAt, bytes);
-  nameHash = hashOctets(lowerAt, bytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
+  nameHash = copyLowerHashed(lowerAt, qnameAt, bytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
   if (p + 4 <= end) {
     qtype = load16(p); // Bounds: p + 4 <= end
     qclass = load16(p + 2);
@@ -234,11 +237,11 @@ export function takeQuestion(at: u32, type: u32, qclassOfIt: u32): void {
   qclass = qclassOfIt;
   if (at == qnameAt) return;
   qnameAt = at;
-  qnameBytes = flatName(at, at + <u32>NAME_BYTES_MAX);
+  labelsAt = area + NAME_SCRATCH + LABELS_AT;
+  qnameBytes = flatName(at, at + <u32>NAME_BYTES_MAX, labelsAt);
   qnameLabels = walkedLabels;
   lowerAt = area + NAME_SCRATCH;
-  copyLower(lowerAt, at, qnameBytes);
-  nameHash = hashOctets(lowerAt, qnameBytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
+  nameHash = copyLowerHashed(lowerAt, at, qnameBytes, load<u32>(CONTROL_HASH_SEED)); // Bounds: control word
 }
 
 /** Goes on with the question that plugin rewrite has made of the one that was asked. */

@@ -4,7 +4,7 @@
 import { NAME_BUFFERS, emitName } from './compress';
 import { COMPRESS_SCRATCH } from '../shared/layout';
 import { expandName, plainNameBytes, skipName } from './name';
-import { load16 } from './octets';
+import { copyOctets, load16 } from './octets';
 import { area } from './query';
 import {
   FIELD_A,
@@ -134,7 +134,7 @@ function takeField(field: u32): bool {
 /** Copies the next `bytes` octets. */
 function take(bytes: u32): bool {
   if (p + bytes > stop) return false;
-  if (how != CHECK) memory.copy(to, p, bytes); // Bounds: room by contract
+  if (how != CHECK) copyOctets(to, p, bytes); // Bounds: room by contract
   p += bytes;
   to += bytes;
   rdataPlain += bytes;
