@@ -86,9 +86,9 @@ export class EngineWorld {
     return new DataView(this.memory.buffer);
   }
 
-  setSeconds(seconds: number): void {
-    this.view.setUint32(this.area + layout.SHARD_NOW_SECONDS, seconds, true);
-    this.view.setFloat64(this.area + layout.SHARD_NOW_MS, seconds * 1000, true);
+  setSeconds(seconds: number, area = this.area): void {
+    this.view.setUint32(area + layout.SHARD_NOW_SECONDS, seconds, true);
+    this.view.setFloat64(area + layout.SHARD_NOW_MS, seconds * 1000, true);
   }
 
   createRecords(): RecordStore {
