@@ -10,6 +10,7 @@ import { tableFind } from './records/table';
 import {
   arrangeReply,
   failMessage,
+  failUnrouted,
   finishMessage,
   lookupBytes,
   lookupWithheld,
@@ -124,6 +125,13 @@ export function fail(
     messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
     load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, rcode, outAt, elapsedMs,
   );
+}
+
+/** Ends an exchange as CoreDNS does where a plugin has panicked; returns the reply's length. */
+export function failPanicked(area: u32, exchange: u32, messageAt: u32, bytes: u32, listener: u32, outAt: u32): u32 {
+  setArea(area);
+  // Bounds: an exchange of the area
+  return failUnrouted(messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, listener, outAt);
 }
 
 /**

@@ -5,7 +5,7 @@ import { cacheLookup, hitTtl } from './cache/lookup';
 import { cacheStore, wasStored } from './cache/insert';
 import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from './cache/refresh';
 import { TTL_AS_IS, cachedFlags, emitImage, relayedFlags } from './answer/emit';
-import { emitFresh, finishError, finishPluginError } from './answer/finish';
+import { emitFresh, finishError, finishPluginError, refuseUnrouted } from './answer/finish';
 import { answerHosts } from './answer/hosts';
 import {
   IMAGE_MISMATCH,
@@ -20,7 +20,7 @@ import { withhold } from './answer/withheld';
 import { firstBelow, leaveRefresh } from './leave';
 import { cacheStep, enterZone, order, passStep, stepAt } from './program/chain';
 import { isRestored } from './program/rewrite';
-import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR } from './shared/codes';
+import { HEADER_BYTES, MESSAGE_BYTES_MAX, PROTO_TCP, RCODE_FORMERR, RCODE_SERVFAIL } from './shared/codes';
 import {
   ASKED_BY_ENGINE,
   ASKED_CLASS,
@@ -32,6 +32,7 @@ import {
   ASKED_TYPE,
   HANDOFFS,
   IMAGE_SCRATCH,
+  LISTENER_DROPPED_SCOPE,
   REFRESH_REMOVES,
   REFRESH_STALE,
   SHARD_HANDOFF_COUNT,
@@ -158,6 +159,12 @@ export function failMessage(
 ): u32 {
   if (!resume(at, bytes, transport, sockaddr, zone, index, asked)) return 0;
   return finishError(to, rcode, elapsedMs);
+}
+
+/** Ends it where a plugin has panicked: as it is by now, in zone="dropped", and no plugin hears of it. */
+export function failUnrouted(at: u32, bytes: u32, transport: u32, sockaddr: u32, listener: u32, to: u32): u32 {
+  if (parseSaved(at, bytes, transport, sockaddr) != PARSED) return 0;
+  return refuseUnrouted(to, RCODE_SERVFAIL, load<u32>(listener + LISTENER_DROPPED_SCOPE)); // Bounds: compiled by the host
 }
 
 // Look-ups parse the query as one of a stream, so that the client's limit does not cut what other plugins will see.

@@ -61,6 +61,14 @@ export interface Engine {
     outAt: number,
     elapsedMs: number,
   ): number;
+  failPanicked(
+    area: number,
+    exchangeAt: number,
+    messageAt: number,
+    bytes: number,
+    listener: number,
+    outAt: number,
+  ): number;
   settle(area: number, elapsedMs: number): void;
   quiesce(shard: number): void;
   runRecords: LookUp;

@@ -80,9 +80,30 @@ function answerOnce(name: string, plugin: Plugin, query: Query, below: Next): Pr
     plugin.answer!(query, async (asked) => {
       if (isCalled) throw new PluginError(name, new Error('next() called twice for one query'));
       isCalled = true;
-      return below(asked);
+      const outcome = await below(asked);
+      if (outcome.kind === 'answer' && stumbles(plugin, asked, outcome))
+        throw new PluginError(name, new Error(MISSING));
+      return outcome;
     }),
   );
+}
+
+const MISSING = 'a record is missing';
+
+function stumbles(plugin: Plugin, query: Query, answer: Answer): boolean {
+  return answer.hollow !== undefined && plugin.looksAt?.(query, answer) === true;
+}
+
+/** What the nearest of links 0 to `below` - 1 throws that looks at a record which is not there. */
+export function stumbleAbove(
+  links: readonly Link[],
+  below: number,
+  query: Query,
+  answer: Answer,
+): PluginError | undefined {
+  if (answer.hollow === undefined) return undefined;
+  const found = links.slice(0, below).findLast(({ plugin }) => plugin !== undefined && stumbles(plugin, query, answer));
+  return found && new PluginError(found.name, new Error(MISSING));
 }
 
 /** Puts the plugin's name to what it throws; the innermost name stays. */

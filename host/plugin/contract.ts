@@ -169,7 +169,6 @@ export interface CacheHandle {
 }
 
 // -------------------------------------------------------------------------------------------------- shards
-
 /** The slow face and the relay of one directive in one block and one shard. */
 export interface Plugin {
   readonly name: string;
@@ -179,6 +178,8 @@ export interface Plugin {
   relay?(handle: ExchangeHandle): void;
   /** Hears of every failed query of the block below this plugin (plugin errors). */
   onError?(query: Query, rcode: number, text: string): void;
+  /** Whether this plugin looks at the records of a `hollow` answer from below. */
+  looksAt?(query: Query, answer: Answer): boolean;
   /** One formatted line for each logged query; called in batches (plugin log). */
   onLog?(entry: LogEntry): void;
   /**
@@ -219,6 +220,8 @@ export interface Answer {
   readonly rewritten?: Rewritten;
   /** CoreDNS cannot pack it, in a form longer by these octets: it is cached, counted and logged, and not sent. */
   readonly withheld?: number;
+  /** Sections with a record that is not there: whoever looks at it panics. */
+  readonly hollow?: readonly Section[];
 }
 
 /** What became of a query that a plugin changed for all plugins below it. */
@@ -230,9 +233,8 @@ export interface Rewritten {
   /** A plugin below failed, and a reply was written all the same: for plugin errors. */
   readonly reported?: { readonly rcode: number; readonly text: string } | undefined;
 }
-export interface Drop {
-  readonly kind: 'drop';
-}
+export type Drop = { readonly kind: 'drop' };
+export type Section = 'answer' | 'authority' | 'additional';
 
 /** One query on the slow path. */
 export interface Query {
@@ -339,7 +341,7 @@ export interface Exchanges {
   /** Byte offset of the saved message in shared memory, valid until the exchange ends. */
   offset(handle: ExchangeHandle): number;
   bytes(handle: ExchangeHandle): number;
-  /** 32-bit hash of the message's octets from octet 2 on: equal questions share it (compare the octets as well). */
+  /** 32-bit hash of the message's octets from octet 2 on: equal questions share it. */
   hash(handle: ExchangeHandle): number;
   isStream(handle: ExchangeHandle): boolean;
   /** Milliseconds (performance.now()) at which the query was read. */
@@ -349,7 +351,6 @@ export interface Exchanges {
   /** Whole shared memory of the process, for reading messages. */
   readonly octets: Uint8Array;
   query(handle: ExchangeHandle): Query;
-  /** Labels of the query behind it, for a relay. */
   metadata(handle: ExchangeHandle): Metadata;
   /**
    * Ends the exchange with the reply message at `offset`; the engine checks, stores, rotates, truncates and counts it.

@@ -29,7 +29,7 @@ const LARGE_BLOCKS_MAX = 16;
 
 export interface ExchangeTableParts {
   readonly area: ShardArea;
-  readonly engine: Pick<Engine, 'finish' | 'fail' | 'rewriteSaved' | 'withhold'>;
+  readonly engine: Pick<Engine, 'finish' | 'fail' | 'failPanicked' | 'rewriteSaved' | 'withhold'>;
   /** Entries beside the spare one. */
   readonly capacity: number;
   /** Tells the plugins above of a failure. */
@@ -252,7 +252,8 @@ export class ExchangeTable implements Exchanges {
     return true;
   }
 
-  fail(handle: ExchangeHandle, rcode: number, text: string): void {
+  /** @param isPanic see failPanicked() */
+  fail(handle: ExchangeHandle, rcode: number, text: string, isPanic = false): void {
     const path = this.path(handle);
     if (path.takeRaw !== undefined) {
       this.#release(handle);
@@ -263,12 +264,14 @@ export class ExchangeTable implements Exchanges {
     const outAt = areaAt + layout.LARGE_OUT;
     const elapsedMs = performance.now() - this.startedAtMs(handle);
     const logCount = this.#area.word(layout.SHARD_LOG_COUNT);
-    const at = this.at(handle);
     const { engine } = this.#parts;
-    const bytes = engine.fail(areaAt, at, this.offset(handle), this.bytes(handle), rcode, outAt, elapsedMs);
+    const [at, from, length] = [this.at(handle), this.offset(handle), this.bytes(handle)];
+    const bytes = isPanic
+      ? engine.failPanicked(areaAt, at, from, length, path.listening.program, outAt)
+      : engine.fail(areaAt, at, from, length, rcode, outAt, elapsedMs);
     this.#reply(handle, path, outAt, bytes, logCount);
     // Behind the query's own line, as in CoreDNS, where plugin errors stands above log
-    if (text !== '') this.#parts.onFailure(handle, this.#isWrittenAbove(handle) ? RCODE_NOERROR : rcode, text);
+    if (text !== '') this.#parts.onFailure(handle, this.isWrittenAbove(handle) ? RCODE_NOERROR : rcode, text);
     this.#release(handle);
   }
 
@@ -315,7 +318,7 @@ export class ExchangeTable implements Exchanges {
   }
 
   /** Plugin rewrite will write the reply to a failure itself; the plugins above it then hear of no rcode. */
-  #isWrittenAbove(handle: ExchangeHandle): boolean {
+  isWrittenAbove(handle: ExchangeHandle): boolean {
     const written = layout.ASKED_BY_ENGINE | layout.ASKED_RESTORED;
     if (this.#word(handle, layout.EXCHANGE_ASKED + layout.ASKED_NAME_BYTES) === 0) return false;
     return (this.#word(handle, layout.EXCHANGE_ASKED + layout.ASKED_FLAGS) & written) === written;

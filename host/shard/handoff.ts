@@ -55,7 +55,7 @@ export class Handoff {
       link.plugin.relay(handle);
     } catch (error) {
       this.#parts.onPanic(handle, new PluginError(link?.name ?? '', error));
-      if (exchanges.isOpen(handle)) exchanges.fail(handle, RCODE_SERVFAIL, '');
+      if (exchanges.isOpen(handle)) exchanges.fail(handle, RCODE_SERVFAIL, '', true);
     }
   }
 }

@@ -19,7 +19,7 @@ import type { Edns } from '../dns/edns.ts';
 import { composeMessage, OwnerPlaces, type Question, type ResourceRecord } from '../dns/message.ts';
 import type { Log } from '../log.ts';
 import type { SlotWriter } from '../metrics/slots.ts';
-import { foldChain, PluginError, type RelayBridge, reportAbove } from '../plugin/chain.ts';
+import { foldChain, PluginError, type RelayBridge, reportAbove, stumbleAbove } from '../plugin/chain.ts';
 import type { Answer, ExchangeHandle, Next, Outcome, Plugin, Query, Rewritten } from '../plugin/contract.ts';
 import { Labels } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
@@ -182,12 +182,25 @@ export class SlowPath {
       exchanges.fail(handle, RCODE_SERVFAIL, '');
       return;
     }
+    const stumble = outcome.kind === 'answer' ? this.#stumble(handle, query, outcome) : undefined;
+    if (stumble !== undefined) {
+      this.#panicked(handle, stumble);
+      return;
+    }
     const report = this.#reporter(handle, outcome.kind === 'answer' ? outcome.rewritten?.reported : undefined);
     if (outcome.kind === 'drop') exchanges.drop(handle);
     else if (outcome.error !== undefined) exchanges.fail(handle, outcome.rcode, outcome.error);
     else this.#finish(handle, query, outcome);
     // Behind the query's own line, as in CoreDNS
     report();
+  }
+
+  /** A plugin above the exchange's step looks at a record that is not there: CoreDNS panics. */
+  #stumble(handle: ExchangeHandle, query: Query, answer: Answer): PluginError | undefined {
+    if (answer.hollow === undefined) return undefined;
+    const { exchanges } = this.#parts;
+    if (exchanges.isWrittenAbove(handle)) return new PluginError('rewrite', new Error('a record is missing'));
+    return stumbleAbove(this.#block(handle)?.links ?? [], exchanges.linkIndex(handle), query, answer);
   }
 
   /** Puts what the query has become in its place; false: there is no room for it. */
@@ -205,14 +218,18 @@ export class SlowPath {
       throw new PluginError(answer.from, new Error('the answer is no message'));
     } catch (error) {
       this.panic(handle, error);
-      if (exchanges.isOpen(handle)) exchanges.fail(handle, RCODE_SERVFAIL, '');
+      if (exchanges.isOpen(handle)) exchanges.fail(handle, RCODE_SERVFAIL, '', true);
     }
   }
 
   #fail(handle: ExchangeHandle, run: Run, error: unknown): void {
     if (!this.#isWanted(handle, run)) return;
+    this.#panicked(handle, error);
+  }
+
+  #panicked(handle: ExchangeHandle, error: unknown): void {
     this.panic(handle, error);
-    this.#parts.exchanges.fail(handle, RCODE_SERVFAIL, '');
+    this.#parts.exchanges.fail(handle, RCODE_SERVFAIL, '', true);
   }
 }
 

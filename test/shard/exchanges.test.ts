@@ -34,6 +34,7 @@ function createTable(capacity: number) {
         return area.octets.write(text, outAt, 'latin1');
       },
       withhold: () => undefined,
+      failPanicked: () => assert.fail('no plugin panics'),
       rewriteSaved: () => 0,
       fail: (_area, _at, messageAt, bytes, rcode, outAt) =>
         area.octets.write(`${rcode}${area.octets.toString('latin1', messageAt, messageAt + bytes)}`, outAt, 'latin1'),

@@ -30,6 +30,7 @@ function createWorld(capacity: number, shardCount: number) {
     engine: {
       finish: () => assert.fail(),
       fail: () => assert.fail(),
+      failPanicked: () => assert.fail(),
       withhold: () => undefined,
       rewriteSaved: () => 0,
     },

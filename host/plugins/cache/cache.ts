@@ -108,6 +108,7 @@ function compile(config: CacheConfig, program: BlockProgram, control: CacheContr
 function createPlugin(config: CacheConfig, { lookup }: ShardServices): Plugin {
   return {
     name: 'cache',
+    looksAt: (query) => longestZone(config.zones, query.name) !== undefined,
     async answer(query: Query, next: Next): Promise<Outcome> {
       if (longestZone(config.zones, query.name) === undefined) return next(query);
       const found = lookup.cacheGet(query);

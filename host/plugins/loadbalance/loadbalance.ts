@@ -1,7 +1,7 @@
 // Plugin loadbalance: the order of addresses changes from answer to answer, so that clients that take the first one
 // spread. Stands above the cache: cached answers are reordered, too.
 
-import { RCODE_NOERROR, TYPE_AXFR, TYPE_IXFR } from '../../../engine-as/shared/codes.ts';
+import { RCODE_NOERROR, TYPE_A, TYPE_AAAA, TYPE_AXFR, TYPE_IXFR, TYPE_SRV } from '../../../engine-as/shared/codes.ts';
 import type { Answer, BlockProgram, Directive, EngineLookup, Plugin, Query } from '../../plugin/contract.ts';
 import { createControl, type WeightsControl } from './control.ts';
 import { preferredAnswer, shuffledAnswer } from './order.ts';
@@ -25,6 +25,14 @@ function compile(config: LoadBalanceConfig, program: BlockProgram, control: Weig
   else program.rotate({ policy });
 }
 
+/** Weights are looked up for addresses only; everything else is put in order. */
+function looksAt({ policy }: LoadBalanceConfig, { type }: Query, { rcode, hollow }: Answer): boolean {
+  if (rcode !== RCODE_NOERROR || type === TYPE_AXFR || type === TYPE_IXFR) return false;
+  if (policy !== 'weighted') return true;
+  const isWeighed = type === TYPE_A || type === TYPE_AAAA || type === TYPE_SRV;
+  return isWeighed && hollow!.some((section) => section !== 'authority');
+}
+
 /** @param random uniform in [0, 1) */
 export function createPlugin(
   config: LoadBalanceConfig,
@@ -39,6 +47,7 @@ export function createPlugin(
   };
   return {
     name: 'loadbalance',
+    looksAt: (query, answer) => looksAt(config, query, answer),
     async answer(query, next) {
       const outcome = await next(query);
       // A zone transfer is ordered: it begins and ends with the SOA.

@@ -1,7 +1,18 @@
 // CoreDNS plugin log: one line for each query. The engine notes the words of the answered queries that a rule wants;
 // the shard hands them over in batches and this file turns them into lines.
 
-import type { BlockProgram, Directive, LogEntry, Plugin, ServerBlock, ShardServices } from '../../plugin/contract.ts';
+import { EDNS_DO, RCODE_NOERROR, RCODE_NXDOMAIN, TYPE_AXFR, TYPE_IXFR } from '../../../engine-as/shared/codes.ts';
+import { isInZone } from '../../dns/name.ts';
+import type {
+  Answer,
+  BlockProgram,
+  Directive,
+  LogEntry,
+  Plugin,
+  Query,
+  ServerBlock,
+  ShardServices,
+} from '../../plugin/contract.ts';
 import { compileFormat, readsLabels } from './format.ts';
 import { type LogClass, type LogConfig, parseLog } from './parse.ts';
 
@@ -22,6 +33,7 @@ function createPlugin(config: LogConfig, _block: ServerBlock, services: ShardSer
     name: 'log',
     // Logging happens where the engine finishes the answer, for fast and slow ones alike.
     answer: (query, next) => next(query),
+    looksAt: (query, answer) => config.rules.some(({ scope }) => isInZone(query.name, scope)) && looksAt(query, answer),
     onLog: (entry: LogEntry) => {
       const format = formats[entry.rule];
       if (format === undefined) return;
@@ -30,6 +42,15 @@ function createPlugin(config: LogConfig, _block: ServerBlock, services: ShardSer
       lines.info(format(entry));
     },
   };
+}
+
+/** The type of a reply is found in its signatures if there is DO, in its authority section if it has no answer. */
+function looksAt({ type, message }: Query, { rcode, answer, edns, hollow }: Answer): boolean {
+  if (type === TYPE_AXFR || type === TYPE_IXFR) return false;
+  if ((((message.edns?.flags ?? 0) | (edns?.flags ?? 0)) & EDNS_DO) !== 0) return true;
+  const hasAnswer = answer.length > 0 || hollow!.includes('answer');
+  if (hasAnswer && (rcode === RCODE_NOERROR || rcode === RCODE_NXDOMAIN)) return false;
+  return hollow!.includes('authority');
 }
 
 /** CoreDNS's package response, Classify. */

@@ -86,6 +86,7 @@ async function restored(
   const { message } = seen;
   // For an error of a plugin below there is no message yet; the rules need one
   const isError = outcome.error !== undefined;
+  if (outcome.hollow !== undefined) throw new Error('a record is missing');
   const base = isError ? { ...written(outcome.rcode), edns: message.edns && echo(message.edns, services) } : outcome;
   const answer = await applyToReply(base, rules, async (name) => {
     const found = await services.resolve(seen, name, asked.type);

@@ -108,6 +108,7 @@ class Templates implements Plugin {
     const { rcode, error } = rule.config;
     const data = templateData(matched);
     const sections: Record<Section, ResourceRecord[]> = { answer: [], additional: [], authority: [] };
+    const hollow: Section[] = [];
     let isTruncated = false;
     // CoreDNS cannot write an extended rcode without OPT, and sends nothing
     let isSilent = rcode > 0xf && error === undefined && matched.query.message.edns === undefined;
@@ -115,7 +116,8 @@ class Templates implements Plugin {
       for (const text of rule.templates[section]) {
         const record = this.#record(text, data, labels, section);
         isSilent ||= typeof record === 'string';
-        if (record === 'missing' && isFollowed(matched.query, section)) throw new Error(MISSING);
+        if (record === 'missing' && isLookedAt(matched.query, section, rule.config)) throw new Error(MISSING);
+        if (record === 'missing') hollow.push(section);
         if (typeof record === 'string') continue;
         sections[section].push(record);
         const chased = section === 'answer' ? await this.#chase(matched.query, record) : undefined;
@@ -131,6 +133,7 @@ class Templates implements Plugin {
       ...sections,
       edns: error && extendedErrorEdns(error),
       ...(isSilent && { withheld: 0 }),
+      ...(hollow.length > 0 && { hollow }),
       from: this.name,
     };
   }
@@ -165,8 +168,9 @@ class Templates implements Plugin {
   }
 }
 
-/** CoreDNS panics where it would follow an alias and there is no record; elsewhere it cannot pack the reply. */
-function isFollowed({ type }: Query, section: Section): boolean {
+/** CoreDNS panics where it looks for an alias or an OPT and there is no record; elsewhere it cannot pack the reply. */
+function isLookedAt({ type }: Query, section: Section, { error }: TemplateRule): boolean {
+  if (section === 'additional') return error === undefined;
   return section === 'answer' && (type === TYPE_A || type === TYPE_AAAA);
 }
 

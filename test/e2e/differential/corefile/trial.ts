@@ -33,6 +33,7 @@ export interface Problem {
 }
 
 const START_TIMEOUT_MS = 25_000;
+const LEAVE_MS = 4000;
 const PORT_WORDS = ['PORT', 'PORTB', 'PORTC', 'HEALTH', 'READY', 'METRICS'] as const;
 export type PortWord = (typeof PORT_WORDS)[number];
 
@@ -91,12 +92,15 @@ export class Trial {
 
   private async watch(directory: string): Promise<Verdict> {
     const deadline = Date.now() + START_TIMEOUT_MS;
+    let bannerAt = Date.now();
     for (;;) {
       const { hasExited } = this.child;
       const output = this.neutral(this.child.output(), directory);
       if (/^(?:CoreDNS|wasmdns)-[0-9]/m.test(output) && !hasExited) {
-        return { kind: 'serving', startLines: startLinesOf(output), output };
-      }
+        const startLines = startLinesOf(output);
+        // Without a listener both end behind their banner, the one a little later than the other
+        if (startLines.length > 0 || Date.now() > bannerAt + LEAVE_MS) return { kind: 'serving', startLines, output };
+      } else bannerAt = Date.now();
       if (hasExited) {
         const { code } = await this.child.exited;
         return { kind: 'refused', code, problem: problemOf(output), output };
