@@ -188,6 +188,7 @@ export const ASKED_NAME = 16; // 255 octets, spelling kept
 export const ASKED_BYTES = 272;
 export const ASKED_RESTORED = 1; // the reply repeats this question, not the message's
 export const ASKED_BY_ENGINE = 2; // a step of the fast face has changed it, and will do so again
+export const ASKED_LOGGED_SHIFT = 8; // the bits from here on: size of the query as it is logged, 0 = that of the message
 
 // ------------------------------------------------------------------------------------------------- counters
 // Slots are f64 words, one set a shard, added up when scraped. A scope is what the coredns_dns_* families count for

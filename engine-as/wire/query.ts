@@ -28,6 +28,8 @@ import {
 } from '../shared/codes';
 import {
   ASKED_CLASS,
+  ASKED_FLAGS,
+  ASKED_LOGGED_SHIFT,
   ASKED_NAME,
   ASKED_NAME_BYTES,
   ASKED_PLAIN,
@@ -91,6 +93,8 @@ export let askedNameAt: u32 = 0;
 export let askedNameBytes: u32 = 0;
 /** Size of the query as it was asked, which is counted. */
 export let askedPlainBytes: u32 = 0;
+/** Size of the query that is logged, 0 = its own. */
+export let loggedBytes: u32 = 0;
 export let askedType: u32 = 0;
 export let askedClass: u32 = 0;
 
@@ -152,6 +156,7 @@ function parse(at: u32, bytes: u32, transport: u32, sockaddr: u32, additionalMax
   qnameBytes = 0;
   isOdd = false;
   isRewritten = false;
+  loggedBytes = 0;
   if (bytes < <u32>HEADER_BYTES) return IGNORE;
   queryFlags = load16(at + 2); // Bounds: the header is whole
   if (queryFlags & FLAG_QR) return IGNORE;
@@ -281,6 +286,7 @@ export function takeAsked(asked: u32): void {
   askedNameAt = asked + ASKED_NAME;
   askedNameBytes = load<u32>(asked + ASKED_NAME_BYTES);
   askedPlainBytes = load<u32>(asked + ASKED_PLAIN);
+  loggedBytes = load<u32>(asked + ASKED_FLAGS) >> ASKED_LOGGED_SHIFT;
   askedType = load<u16>(asked + ASKED_TYPE);
   askedClass = load<u16>(asked + ASKED_CLASS);
   askAgain();

@@ -182,10 +182,7 @@ export interface Plugin {
   looksAt?(query: Query, answer: Answer): boolean;
   /** One formatted line for each logged query; called in batches (plugin log). */
   onLog?(entry: LogEntry): void;
-  /**
-   * Plugin metadata only. Its being there gives the block's slow queries labels that last; true: those of the block's
-   * plugins are collected for this query.
-   */
+  /** Plugin metadata only. Its being there gives slow queries labels that last; true: those of plugins are collected. */
   collectsFor?(query: Query): boolean;
   /**
    * Sets labels that the query alone decides, before anything of the chain runs, in chain order; only in a block with
@@ -230,6 +227,7 @@ export interface Rewritten {
   readonly message: Message;
   /** The reply repeats the question as it was asked, not that of `message`. */
   readonly isRestored: boolean;
+  readonly loggedBytes?: number; // size of the query for plugin log, if it is not that of `message`
   /** A plugin below failed, and a reply was written all the same: for plugin errors. */
   readonly reported?: { readonly rcode: number; readonly text: string } | undefined;
 }

@@ -13,7 +13,7 @@ import { nameText } from '../dns/name.ts';
 import type { Engine } from '../engine/load.ts';
 import { copyWords } from '../net/copy-words.ts';
 import { decodeSocketAddress } from '../net/socket-address.ts';
-import type { ExchangeHandle, Exchanges, Metadata, Query } from '../plugin/contract.ts';
+import type { ExchangeHandle, Exchanges, Metadata, Query, Rewritten } from '../plugin/contract.ts';
 import { NO_LABELS } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
 import type { Generation, ReplyPath } from './generation.ts';
@@ -211,10 +211,10 @@ export class ExchangeTable implements Exchanges {
    * Plugin rewrite has changed the query: puts `message` in the place of the saved one, and keeps the question as it was
    * asked. False: there is no room for it, and nothing has changed.
    */
-  rewrite(handle: ExchangeHandle, message: Uint8Array, isRestored: boolean): boolean {
+  rewrite(handle: ExchangeHandle, message: Uint8Array, rewritten: Rewritten): boolean {
     const asked = parseMessage(this.#area.copy(this.offset(handle), this.bytes(handle))).questions[0];
     if (asked === undefined || !this.#hasRoom(handle, message.length)) return false;
-    writeAsked(this.#area, this.at(handle), asked, this.bytes(handle), isRestored);
+    writeAsked(this.#area, this.at(handle), asked, this.bytes(handle), rewritten);
     this.#area.octets.set(message, this.offset(handle));
     this.#setWord(handle, layout.EXCHANGE_BYTES, message.length);
     return true;

@@ -2,6 +2,7 @@
 
 import * as layout from '../../engine-as/shared/layout.ts';
 import type { Question } from '../dns/message.ts';
+import type { Rewritten } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
 import type { ReplyPath } from './generation.ts';
 
@@ -25,13 +26,14 @@ export function writeAsked(
   exchangeAt: number,
   asked: Question,
   bytes: number,
-  isRestored: boolean,
+  { isRestored, loggedBytes = 0 }: Rewritten,
 ): void {
   const at = exchangeAt + layout.EXCHANGE_ASKED;
   words[(at + layout.ASKED_NAME_BYTES) >>> 2] = asked.wire.length;
   octets.writeUInt16LE(asked.type, at + layout.ASKED_TYPE);
   octets.writeUInt16LE(asked.class, at + layout.ASKED_CLASS);
   words[(at + layout.ASKED_PLAIN) >>> 2] = bytes;
-  words[(at + layout.ASKED_FLAGS) >>> 2] = isRestored ? layout.ASKED_RESTORED : 0;
+  words[(at + layout.ASKED_FLAGS) >>> 2] =
+    (isRestored ? layout.ASKED_RESTORED : 0) | (loggedBytes << layout.ASKED_LOGGED_SHIFT);
   octets.set(asked.wire, at + layout.ASKED_NAME);
 }

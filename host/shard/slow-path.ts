@@ -204,8 +204,8 @@ export class SlowPath {
   }
 
   /** Puts what the query has become in its place; false: there is no room for it. */
-  #isKept(handle: ExchangeHandle, { message, isRestored }: Rewritten): boolean {
-    return this.#parts.exchanges.rewrite(handle, composeMessage(message), isRestored);
+  #isKept(handle: ExchangeHandle, rewritten: Rewritten): boolean {
+    return this.#parts.exchanges.rewrite(handle, composeMessage(rewritten.message), rewritten);
   }
 
   #finish(handle: ExchangeHandle, query: Query, answer: Answer): void {

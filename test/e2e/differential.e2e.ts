@@ -4,7 +4,7 @@
 //   WASMDNS_E2E_SEED=N        repeats a run
 //   WASMDNS_E2E_COREFILES=N   generated Corefiles (60), each asked 100 questions when both accept it
 //   WASMDNS_E2E_QUESTIONS=N   questions over the Corefiles of real clusters and documents, and accepted generated ones
-//   WASMDNS_E2E_ONLY=TEXT     only Corefiles whose note has this text
+//   WASMDNS_E2E_ONLY=TEXT     only Corefiles that have this text, or whose note has it
 //   WASMDNS_E2E_FINDINGS=FILE everything found is appended there too
 
 import assert from 'node:assert/strict';
@@ -116,7 +116,7 @@ function acceptable(count: number): Draft[] {
 
 async function examineAll(all: readonly Task[]): Promise<Examination[]> {
   const only = process.env['WASMDNS_E2E_ONLY'];
-  const tasks = all.filter(({ draft }) => only === undefined || draft.note.includes(only));
+  const tasks = all.filter(({ draft }) => only === undefined || `${draft.note}\n${draft.text}`.includes(only));
   const results: Examination[] = [];
   const queue = [...tasks];
   const work = async () => {

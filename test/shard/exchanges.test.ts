@@ -202,11 +202,14 @@ test('a rewritten query keeps the question as it was asked, and moves where it h
   const asked = '\0\x07\x01\0\0\x01\0\0\0\0\0\0\x01A\x02bC\0\0\x01\0\x03';
   const handles = Array.from({ length: 6 }, () => open(asked));
   const long = new Uint8Array(3000).fill(0x78);
-  for (const handle of handles.slice(0, 5)) assert.equal(table.rewrite(handle, long, false), true);
+  const message = { id: 0, flags: 0, questions: [], answer: [], authority: [], additional: [], edns: undefined };
+  const unlogged = { message, isRestored: false };
+  const logged = { message, isRestored: true, loggedBytes: 65_536 };
+  for (const handle of handles.slice(0, 5)) assert.equal(table.rewrite(handle, long, unlogged), true);
   // Its room of large messages is used up, but small ones stay where they are
-  assert.equal(table.rewrite(handles[5]!, long, false), false);
+  assert.equal(table.rewrite(handles[5]!, long, unlogged), false);
   assert.equal(saved(handles[5]!), asked);
-  assert.equal(table.rewrite(handles[5]!, Buffer.from('other'), true), true);
+  assert.equal(table.rewrite(handles[5]!, Buffer.from('other'), logged), true);
   for (const [i, handle] of handles.entries()) {
     const at = table.at(handle) + layout.EXCHANGE_ASKED;
     assert.equal(saved(handle), i < 5 ? 'x'.repeat(3000) : 'other');
@@ -215,7 +218,8 @@ test('a rewritten query keeps the question as it was asked, and moves where it h
     assert.equal(area.octets.readUInt16LE(at + layout.ASKED_TYPE), 1);
     assert.equal(area.octets.readUInt16LE(at + layout.ASKED_CLASS), 3);
     assert.equal(area.words[(at + layout.ASKED_PLAIN) >>> 2], asked.length);
-    assert.equal(area.words[(at + layout.ASKED_FLAGS) >>> 2], i < 5 ? 0 : layout.ASKED_RESTORED);
+    const flags = layout.ASKED_RESTORED | (65_536 << layout.ASKED_LOGGED_SHIFT);
+    assert.equal(area.words[(at + layout.ASKED_FLAGS) >>> 2], i < 5 ? 0 : flags);
     table.fail(handle, 2, '');
   }
   assert.equal(sent.length, 6);

@@ -3,7 +3,7 @@
 import { FLAG_TC, TYPE_CNAME } from '../../../engine-as/shared/codes.ts';
 import type { EdnsOption } from '../../dns/edns.ts';
 import type { Answer } from '../../plugin/contract.ts';
-import { revert } from './edns.ts';
+import { type Revert, revert } from './edns.ts';
 import { Reply, ReplyRecord } from './reply.ts';
 import type { ResponseRule } from './request-rules.ts';
 
@@ -33,10 +33,18 @@ export function echoedOptions(
   rules: readonly ResponseRule[],
   records: number,
 ): readonly EdnsOption[] {
-  const reverts = rules.toReversed().filter((rule) => rule.kind === 'remove' || rule.kind === 'restore');
+  const reverts = rules.toReversed().filter(isRevert);
   let echoed = options;
   for (let i = 0; i < records; i++) for (const rule of reverts) echoed = revert(echoed, rule);
   return echoed;
+}
+
+export function hasReverts(rules: readonly ResponseRule[]): boolean {
+  return rules.some(isRevert);
+}
+
+function isRevert(rule: ResponseRule): rule is Revert {
+  return rule.kind === 'remove' || rule.kind === 'restore';
 }
 
 function applyToRecord(reply: Reply, record: ReplyRecord, rule: ResponseRule): void {

@@ -2,13 +2,23 @@
 
 import { RCODE_MASK, RCODE_NOERROR, RCODE_SERVFAIL } from '../../../engine-as/shared/codes.ts';
 import type { Edns } from '../../dns/edns.ts';
-import type { Message } from '../../dns/message.ts';
+import { composeMessage, type Message } from '../../dns/message.ts';
 import { NameError } from '../../dns/name.ts';
-import type { Answer, Next, Outcome, Plugin, Query, ShardServices } from '../../plugin/contract.ts';
-import { Asked, isName } from './asked.ts';
+import type {
+  Answer,
+  Rewritten as AnswerRewritten,
+  Next,
+  Outcome,
+  Plugin,
+  Query,
+  ShardServices,
+} from '../../plugin/contract.ts';
+import { Asked, isName, textBytes } from './asked.ts';
 import { type RequestRule, type ResponseRule, requestRule } from './request-rules.ts';
-import { applyToReply, echoedOptions } from './response-rules.ts';
+import { applyToReply, echoedOptions, hasReverts } from './response-rules.ts';
 import type { RewriteConfig } from './rules.ts';
+
+const NAME = 'rewrite';
 
 /** What the rules made of a query. */
 interface Rewritten {
@@ -21,7 +31,7 @@ interface Rewritten {
 export function createRewriter(config: RewriteConfig, services: ShardServices): Plugin {
   const rules = config.rules.map(requestRule);
   return {
-    name: 'rewrite',
+    name: NAME,
     async answer(query: Query, next: Next): Promise<Outcome> {
       const asked = new Asked(query);
       const rewritten = applyRules(rules, asked);
@@ -74,7 +84,7 @@ function invalidName(asked: Asked): Answer {
 
 /** A reply with nothing but an rcode. */
 function written(rcode: number): Answer {
-  return { kind: 'answer', rcode, flags: 0, answer: [], authority: [], additional: [], from: 'rewrite' };
+  return { kind: 'answer', rcode, flags: 0, answer: [], authority: [], additional: [], from: NAME };
 }
 
 async function restored(
@@ -88,7 +98,9 @@ async function restored(
   const isError = outcome.error !== undefined;
   if (outcome.hollow !== undefined) throw new Error('a record is missing');
   const base = isError ? { ...written(outcome.rcode), edns: message.edns && echo(message.edns, services) } : outcome;
+  let target: string | undefined;
   const answer = await applyToReply(base, rules, async (name) => {
+    target = name;
     const found = await services.resolve(seen, name, asked.type);
     if (found.error === undefined) return found;
     services.log.error('upstream lookup returned nil');
@@ -99,8 +111,30 @@ async function restored(
   const records = message.additional.length + (message.edns === undefined ? 0 : 1);
   const edns = message.edns && { ...message.edns, options: echoedOptions(message.edns.options, rules, records) };
   const reported = isError && outcome.error !== '' ? { rcode: RCODE_NOERROR, text: outcome.error! } : undefined;
-  const rewritten = { message: { ...message, edns }, isRestored: true, reported };
+  const logged = loggedBytes(message, target, hasReverts(rules), base, services);
+  const rewritten = { message: { ...message, edns }, isRestored: true, reported, ...logged };
   return { ...answer, rewritten, ...(isSilent && { withheld: answer.withheld ?? 0 }) };
+}
+
+/**
+ * CoreDNS logs the query as it is in the end. A reply without OPT borrows the query's, which then loses what is not
+ * echoed; but it is a copy that is borrowed, if there is something to revert in it. A CNAME's new target has become the
+ * name of the question.
+ */
+function loggedBytes(
+  message: Message,
+  target: string | undefined,
+  isReverted: boolean,
+  base: Answer,
+  services: ShardServices,
+): Pick<AnswerRewritten, 'loggedBytes'> {
+  const isWritten = base.from === NAME;
+  if (!isWritten && !isReverted && target === undefined) return {};
+  const isBorrowed = isWritten || (!isReverted && base.edns === undefined);
+  const edns = message.edns && isBorrowed ? echo(message.edns, services) : message.edns;
+  const wire = message.questions[0]!.wire.length;
+  const name = target === undefined ? wire : textBytes(target.endsWith('.') ? target : `${target}.`);
+  return { loggedBytes: composeMessage({ ...message, edns }).length - wire + name };
 }
 
 /** The query's OPT as a reply has it (CoreDNS core, A5). */

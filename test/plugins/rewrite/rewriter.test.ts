@@ -84,6 +84,34 @@ describe('a reply', () => {
     assert.deepEqual(outcome.rewritten!.reported, { rcode: 0, text: 'why' });
   });
 
+  test('has the query logged as CoreDNS has it in the end', async () => {
+    const base = 12 + 11 + 4; // a.example.
+    const edns = { payloadBytes: 4096, extendedRcode: 0, version: 0, flags: 0, options: [] };
+    const asked = { ...edns, options: [{ code: 65100, octets: new Uint8Array(6) }] };
+    const plain = queryFor('a.example.');
+    const query = { ...plain, message: { ...plain.message, edns: asked } };
+    const logged = async (lines: string, below?: Answer) =>
+      (await run(lines, query, below)).outcome.rewritten!.loggedBytes;
+    const failure = errorAnswer(2, 'x', 'why');
+    // The engine knows what is borrowed of an OPT that nobody reverts
+    assert.equal(await logged('rewrite type A AAAA'), undefined);
+    // What rewrite writes borrows the OPT, without what is not echoed: 65000 is
+    assert.equal(await logged('rewrite type A AAAA', failure), base + 11);
+    assert.equal(await logged('rewrite edns0 local set 65000 abcd revert', failure), base + 11 + 8);
+    // A reply borrows a copy in which the options are reverted
+    assert.equal(await logged('rewrite edns0 local set 65000 abcd revert'), base + 11 + 10 + 8);
+  });
+
+  test('that has led a CNAME elsewhere has the query logged with the new target', async () => {
+    const plugin = createRewriter(parseRewrite(readerOf('rewrite', 'rewrite cname b.example. longer.example.')), {
+      ...services,
+      resolve: async () => answerOf(),
+    });
+    const { next } = chainEnd(answerOf({ answer: [recordOf(5, 'a.example.', ...composeTarget('b.example.'))] }));
+    const outcome = (await plugin.answer!(queryFor('a.example.'), next)) as Answer;
+    assert.equal(outcome.rewritten!.loggedBytes, 12 + 'longer.example.'.length + 1 + 4);
+  });
+
   test('keeps the class and TTL of records whose names are turned back', async () => {
     const below = answerOf({ answer: [recordOf(1, 'b.example.', 1, 2, 3, 4)] });
     const { outcome } = await run('rewrite name A.example b.example', queryFor('A.example.'), below);
