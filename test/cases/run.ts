@@ -32,11 +32,18 @@ export function transportsOf(subject: Case): readonly Transport[] {
   return asks.some((ask) => ask.transport !== undefined) ? ['udp'] : ['udp', 'tcp'];
 }
 
-/** Resolves with what is wrong, one finding a line; empty if nothing. */
-export async function runCase(subject: Case, run: Run): Promise<string[]> {
+export interface CaseResult {
+  /** What is wrong, one finding a line; empty if nothing. */
+  readonly findings: readonly string[];
+  /** What the case took beyond its waits. */
+  readonly lateMs: number;
+}
+
+export async function runCase(subject: Case, run: Run): Promise<CaseResult> {
   const runner = new CaseRunner(subject, run);
   try {
-    return await runner.run();
+    const findings = await runner.run();
+    return { findings, lateMs: runner.lateMs };
   } finally {
     runner.close();
   }
@@ -70,6 +77,10 @@ class CaseRunner {
     }
     const strays = [...this.clients.values()].flatMap((client: DnsClient) => client.strays);
     return strays.map((octets) => `a reply that nobody waits for: ${Buffer.from(octets).toString('hex')}`);
+  }
+
+  get lateMs(): number {
+    return performance.now() - this.startedAt - this.waitedSeconds * 1000;
   }
 
   close(): void {

@@ -107,7 +107,7 @@ export async function examineTrials(
 }
 
 async function logReport({ draft, seed }: Task, session: Session, ours: Trial, theirs: Trial): Promise<string[]> {
-  // Still to be mended: CoreDNS has no line for a query that a plugin panics at
+  // CoreDNS has no line for a query that one of its plugins panics at, and ours may not
   const panics = theirs.child.output().split('Recovered from panic').length - 1;
   // A question may be asked three times, and have two lines on each side
   const odd = [...session.allowed.values()].reduce((sum, count) => sum + count, session.unsteady.length);
@@ -115,6 +115,7 @@ async function logReport({ draft, seed }: Task, session: Session, ours: Trial, t
     // What `loop` asks itself at the start has a random name
     lines: 6 * odd + panics + (/(?:^|[\s}])loop\b/m.test(draft.text) ? 4 : 0),
     hasManyUpstreams: hasManyUpstreams(draft),
+    showsFirst: /\bshow_first\b/.test(draft.text),
   });
   return lines.length === 0 ? [] : [`${lines.length} log lines differ, seed ${seed}\n${lines.slice(0, 20).join('\n')}`];
 }

@@ -9,7 +9,7 @@ const logging = (port: number, lines: readonly string[]): Logging => ({
 const line = (client: number, size: number, duration: string) =>
   `[INFO] 127.0.0.1:${client} - 7 "A IN a.org. udp ${size} false 512" NOERROR qr,aa 55 ${duration}`;
 const failed = (why: string) => `[ERROR] plugin/errors: 2 a.org. A: read udp 127.0.0.1:41000->127.0.0.1:53: ${why}`;
-const STRICT = { lines: 0, hasManyUpstreams: false };
+const STRICT = { lines: 0, hasManyUpstreams: false, showsFirst: false };
 
 test('ports, durations and the order of queries are no difference', async () => {
   const left = logging(5001, [line(40001, 30, '0.001s'), line(40002, 31, '0.5s'), failed('i/o timeout')]);
@@ -23,6 +23,14 @@ test('a word, a line more or less, another reason are differences', async () => 
   const found = await compareLogs(left, right, STRICT);
   assert.equal(found.filter((text) => text.startsWith('line only on the left')).length, 3);
   assert.equal(found.filter((text) => text.startsWith('line only on the right')).length, 2);
-  assert.equal((await compareLogs(left, right, { lines: 0, hasManyUpstreams: true })).length, 3);
-  assert.deepEqual(await compareLogs(left, right, { lines: 5, hasManyUpstreams: false }), []);
+  assert.equal((await compareLogs(left, right, { ...STRICT, hasManyUpstreams: true })).length, 3);
+  assert.deepEqual(await compareLogs(left, right, { ...STRICT, lines: 5 }), []);
+});
+
+test('which failure is shown first is chance, whether one is shown is not', async () => {
+  const [left, right] = [logging(5001, [failed('i/o timeout')]), logging(5002, [failed('connection refused')])];
+  const chance = { ...STRICT, showsFirst: true };
+  assert.equal((await compareLogs(left, right, STRICT)).length, 2);
+  assert.deepEqual(await compareLogs(left, right, chance), []);
+  assert.equal((await compareLogs(left, logging(5002, []), chance)).length, 1);
 });

@@ -14,6 +14,8 @@ export interface LogLeeway {
   readonly lines: number;
   /** Why a query has failed depends on the upstream that a policy has chosen. */
   readonly hasManyUpstreams: boolean;
+  /** `errors { consolidate ... show_first }` tells the failure that happened to come first. */
+  readonly showsFirst: boolean;
 }
 
 /** One line for each that only one server has printed, if they are more than may differ. */
@@ -26,9 +28,10 @@ export async function compareLogs(left: Logging, right: Logging, leeway: LogLeew
   return differences.length > leeway.lines ? differences : [];
 }
 
-function compareOnce(left: Logging, right: Logging, { hasManyUpstreams }: LogLeeway): string[] {
+function compareOnce(left: Logging, right: Logging, { hasManyUpstreams, showsFirst }: LogLeeway): string[] {
   const counts = new Map<string, number>();
-  const add = (line: string, by: number) => {
+  const add = (told: string, by: number) => {
+    const line = showsFirst ? told.replace(/(?<= plugin\/errors: ).*/, '@FIRST@') : told;
     if (!hasManyUpstreams || line.startsWith('[INFO] ')) counts.set(line, (counts.get(line) ?? 0) + by);
   };
   for (const line of linesOf(left)) add(line, 1);
