@@ -41,8 +41,8 @@ function clusterIp(number: number): string {
 }
 
 /** The address of an endpoint: 10.128.0.0/9 by order. */
-export function endpointAddress(serviceNumber: number, endpoint: number): string {
-  const number = serviceNumber * ENDPOINTS_PER_SERVICE + endpoint;
+export function endpointAddress(serviceNumber: number, endpoint: number, perService = ENDPOINTS_PER_SERVICE): string {
+  const number = serviceNumber * perService + endpoint;
   return `10.${128 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`;
 }
 

@@ -109,7 +109,7 @@ async function measureIdle(
 }
 
 /** Runs the load process; @throws Error with its message when it fails */
-export async function load(order: Order, options: Options): Promise<Outcome> {
+export async function load(order: Order, options: Pick<Options, 'loadCore'>): Promise<Outcome> {
   const words = ['-c', String(options.loadCore), process.execPath, join(import.meta.dirname, 'load', 'main.ts')];
   const { stdout } = await run('taskset', [...words, JSON.stringify(order)], {
     timeout: LOAD_LIMIT_MS + (order.seconds + order.warmSeconds) * 1000,

@@ -17,7 +17,7 @@ import { ClusterRecords } from '../../host/kubernetes/records.ts';
 import { NamespaceSink, type ObjectSink, ServiceSink, SliceSink } from '../../host/kubernetes/sinks.ts';
 import type { RecordStore } from '../../host/plugin/contract.ts';
 import { blockOf, cacheStep, EngineWorld, recordsStep } from '../../test/engine/world.ts';
-import { inventory } from '../cluster.ts';
+import { inventory } from '../objects.ts';
 
 const ZONES = ['cluster.local.', 'in-addr.arpa.', 'ip6.arpa.'];
 const REVERSE = ZONES.slice(1);

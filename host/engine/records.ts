@@ -3,7 +3,7 @@
 
 import { TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_NS, TYPE_PTR, TYPE_SRV, TYPE_TXT } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
-import type { OwnerHandle, RecordSet, RecordStore } from '../plugin/contract.ts';
+import type { Addresses, Octets, OwnerHandle, RecordSet, RecordStore } from '../plugin/contract.ts';
 import type { Engine } from './load.ts';
 
 const TYPES = {
@@ -53,7 +53,7 @@ class SharedRecords implements RecordStore {
     this.#view = new DataView(writer.memory.buffer);
   }
 
-  put(key: Uint8Array, sets: readonly RecordSet[], flags = 0): OwnerHandle {
+  put(key: Octets, sets: readonly RecordSet[], flags = 0): OwnerHandle {
     const keyAt = this.#placeKey(key);
     const bytes = blobBytes(sets);
     const room = layout.REWRITE_SCRATCH - layout.WRITER_SCRATCH - KEY_ROOM;
@@ -70,11 +70,11 @@ class SharedRecords implements RecordStore {
     return owner >>> 0;
   }
 
-  find(key: Uint8Array): OwnerHandle {
+  find(key: Octets): OwnerHandle {
     return this.#writer.engine.ownerFind(this.address, this.#placeKey(key), key.length) >>> 0;
   }
 
-  remove(key: Uint8Array): void {
+  remove(key: Octets): void {
     this.#writer.engine.ownerRemove(this.address, this.#placeKey(key), key.length);
   }
 
@@ -101,11 +101,11 @@ class SharedRecords implements RecordStore {
     Atomics.store(new Uint32Array(this.#view.buffer), (this.address + offset) / 4, value);
   }
 
-  #placeKey(key: Uint8Array): number {
+  #placeKey(key: Octets): number {
     if (key.length > KEY_BYTES_MAX)
       throw new RangeError(`a key has at most ${KEY_BYTES_MAX} octets, got ${key.length}`);
     const at = this.#writer.area + layout.WRITER_SCRATCH;
-    this.#octets.set(key, at);
+    copyOctets(this.#octets, at, key);
     this.#octets.fill(0, at + key.length, at + key.length + 8);
     return at;
   }
@@ -119,6 +119,11 @@ class SharedRecords implements RecordStore {
   }
 }
 
+function copyOctets(octets: Uint8Array, at: number, source: Octets, bytes = source.length): void {
+  if (typeof source !== 'string') octets.set(source, at);
+  else for (let i = 0; i < bytes; i++) octets[at + i] = source.charCodeAt(i);
+}
+
 function blobBytes(sets: readonly RecordSet[]): number {
   let bytes = layout.SETS_DIRECTORY + sets.length * layout.SET_STRIDE;
   for (const set of sets) bytes += (dataBytes(set) + 3) & ~3;
@@ -128,9 +133,9 @@ function blobBytes(sets: readonly RecordSet[]): number {
 function dataBytes(set: RecordSet): number {
   switch (set.type) {
     case 'A':
-      return Math.min(set.addresses.length, RECORDS_MAX) * 4;
+      return addressCount(set.addresses, 4) * 4;
     case 'AAAA':
-      return Math.min(set.addresses.length, RECORDS_MAX) * 16;
+      return addressCount(set.addresses, 16) * 16;
     case 'SRV':
       return targetsOf(set).size * 4 + Math.min(set.records.length, RECORDS_MAX) * 8;
     case 'TXT':
@@ -140,14 +145,21 @@ function dataBytes(set: RecordSet): number {
   }
 }
 
+/** The last set whose targets were asked for: each put asks three times, and endpoints of one slice share a set. */
+let lastSet: RecordSet | undefined;
+let lastTargets: ReadonlyMap<OwnerHandle, number> = new Map();
+
 /** Distinct targets of an SRV set, in order of appearance, with their indices. */
-function targetsOf(set: RecordSet & { type: 'SRV' }): Map<OwnerHandle, number> {
+function targetsOf(set: RecordSet & { type: 'SRV' }): ReadonlyMap<OwnerHandle, number> {
+  if (set === lastSet) return lastTargets;
   const targets = new Map<OwnerHandle, number>();
   const count = Math.min(set.records.length, RECORDS_MAX);
   for (let i = 0; i < count; i++) {
     const { target } = set.records[i]!;
     if (!targets.has(target)) targets.set(target, targets.size);
   }
+  lastSet = set;
+  lastTargets = targets;
   return targets;
 }
 
@@ -180,8 +192,17 @@ function writeData(view: DataView, octets: Uint8Array, entry: number, at: number
   }
 }
 
-function writeAddresses(octets: Uint8Array, at: number, addresses: readonly Uint8Array[], bytes: number): number {
-  const count = Math.min(addresses.length, RECORDS_MAX);
+function addressCount(addresses: Addresses, bytes: number): number {
+  return Math.min(typeof addresses === 'string' ? addresses.length / bytes : addresses.length, RECORDS_MAX);
+}
+
+function writeAddresses(octets: Uint8Array, at: number, addresses: Addresses, bytes: number): number {
+  const count = addressCount(addresses, bytes);
+  if (!Number.isInteger(count)) throw new RangeError(`${addresses.length} octets are no addresses of ${bytes}`);
+  if (typeof addresses === 'string') {
+    copyOctets(octets, at, addresses, count * bytes);
+    return count;
+  }
   for (let i = 0; i < count; i++) {
     const address = addresses[i]!;
     if (address.length !== bytes) throw new RangeError(`an address of ${address.length} octets where ${bytes} are due`);
@@ -230,7 +251,7 @@ function writeNames(
     view.setUint16(p, name.wire.length, true);
     view.setUint16(p + 2, name.relative ? 1 : 0, true);
     view.setUint32(p + 4, name.target ?? 0, true);
-    octets.set(name.wire, p + 8);
+    copyOctets(octets, p + 8, name.wire);
     p += 8 + ((name.wire.length + 3) & ~3);
   }
   return set.names.length;

@@ -5,7 +5,7 @@
 //   hashes   u32 per cell: hash of the address
 //   holders  i32 per cell: FREE, REMOVED, or the holder's number
 //
-// Linear probing; at most half of the cells are in use, removed ones included.
+// Linear probing; at most three quarters of the cells are in use, removed ones included.
 
 const FREE = 0;
 const REMOVED = -1;
@@ -40,11 +40,11 @@ export class AddressIndex<T extends object> {
   }
 
   add(address: string, number: number): void {
-    if (2 * (this.#used + 1) > this.#hashes.length) this.#rebuild();
+    if (4 * (this.#used + 1) > 3 * this.#hashes.length) this.#rebuild();
     const hash = this.#hash(address);
     const mask = this.#hashes.length - 1;
     let at = hash & mask;
-    // Bounds: at least half of the cells are free.
+    // Bounds: a quarter of the cells are free.
     while (this.#holders[at]! > 0) at = (at + 1) & mask;
     if (this.#holders[at] === FREE) this.#used++;
     this.#hashes[at] = hash;
@@ -66,23 +66,23 @@ export class AddressIndex<T extends object> {
   }
 
   /** Holders that may have the address, each once. */
-  candidates(address: string): Set<T> {
-    const found = new Set<T>();
+  candidates(address: string): T[] {
+    const found: T[] = [];
     const hash = this.#hash(address);
     const mask = this.#hashes.length - 1;
     for (let at = hash & mask; this.#holders[at] !== FREE; at = (at + 1) & mask) {
       const number = this.#holders[at]!;
       const holder = number > 0 && this.#hashes[at] === hash ? this.#objects[number] : undefined;
-      if (holder !== undefined) found.add(holder);
+      if (holder !== undefined) found.push(holder);
     }
-    return found;
+    return found.length > 1 ? [...new Set(found)] : found;
   }
 
   #rebuild(): void {
     const hashes = this.#hashes;
     const holders = this.#holders;
     let cells = CELLS_MIN;
-    while (cells < 4 * (this.#live + 1)) cells *= 2;
+    while (cells < 2 * (this.#live + 1)) cells *= 2;
     this.#hashes = new Uint32Array(cells);
     this.#holders = new Int32Array(cells);
     this.#used = this.#live;

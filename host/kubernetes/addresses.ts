@@ -34,18 +34,6 @@ export function podLabel(packed: string): string {
   return formatAddress(packed).replaceAll(/[.:]/g, '-');
 }
 
-export function addressOctets(packed: string): Uint8Array {
-  return new Uint8Array(Buffer.from(packed, 'latin1'));
-}
-
-/** Cuts packed addresses of one family apart. */
-export function splitAddresses(packed: string, family: number): Uint8Array[] {
-  const all = addressOctets(packed);
-  const addresses: Uint8Array[] = [];
-  for (let at = 0; at + family <= all.length; at += family) addresses.push(all.subarray(at, at + family));
-  return addresses;
-}
-
 /** True if `address` stands in `packed` on a boundary. */
 export function includesAddress(packed: string, address: string): boolean {
   const family = address.length;
@@ -77,7 +65,7 @@ function packIpv4(text: string): string {
     digits++;
     if (octets[part]! > 255) return '';
   }
-  return part === 3 && digits > 0 ? String.fromCharCode(...octets) : '';
+  return part === 3 && digits > 0 ? String.fromCharCode(octets[0]!, octets[1]!, octets[2]!, octets[3]!) : '';
 }
 
 /** The character '.', counted from '0'. */

@@ -79,6 +79,11 @@ export class Collector {
     this.#targets.push(target);
   }
 
+  /** There is something to answer, be it nothing but a flag. */
+  get exists(): boolean {
+    return this.entries > 0 || this.flags !== 0;
+  }
+
   owner(): Owner {
     const addresses = this.#addresses.values;
     const weight = Math.max(1, Math.floor((100 / (100 * this.entries)) * 100));

@@ -46,7 +46,7 @@ function isLoopback(packed: string): boolean {
 const LOOPBACK_V6 = packAddress('::1');
 
 function slicesWith(model: ClusterModel, address: string): SliceEntry[] {
-  return [...model.addresses.candidates(address)].filter((holder) => isSliceWith(holder, address));
+  return model.addresses.candidates(address).filter((holder) => isSliceWith(holder, address));
 }
 
 /** A headless service is named by its endpoints, any other by itself. */

@@ -7,6 +7,12 @@ import { CLIENT_KEY } from './clients.ts';
 /** First octet of a reverse key (engine-as/shared/layout.ts): no label is that long, so it cannot begin a name. */
 export const REVERSE_KEY = 0xff;
 
+/** Visible ASCII without a dot. */
+const LABEL = /^[!-\-/-~]+$/;
+
+/** The octet before a label of each length. */
+const LENGTHS = Array.from({ length: LABEL_BYTES_MAX + 1 }, (_, bytes) => String.fromCharCode(bytes));
+
 /**
  * Labels to the key of an owner relative to the zone: lower-case, wire form without the root label.
  * Undefined when a label is empty, longer than 63 octets or holds anything but visible ASCII without a dot: such an
@@ -15,8 +21,8 @@ export const REVERSE_KEY = 0xff;
 export function ownerKey(...labels: readonly string[]): string | undefined {
   let key = '';
   for (const label of labels) {
-    if (label.length > LABEL_BYTES_MAX || !/^[!-\-/-~]+$/.test(label)) return undefined;
-    key += String.fromCharCode(label.length) + label.toLowerCase();
+    if (label.length > LABEL_BYTES_MAX || !LABEL.test(label)) return undefined;
+    key += LENGTHS[label.length]! + label.toLowerCase();
   }
   return key;
 }
@@ -51,5 +57,7 @@ export function reverseKey(packed: string): string {
 }
 
 export function keyOctets(key: string): Uint8Array {
-  return new Uint8Array(Buffer.from(key, 'latin1'));
+  const octets = new Uint8Array(key.length);
+  for (let i = 0; i < key.length; i++) octets[i] = key.charCodeAt(i);
+  return octets;
 }

@@ -24,24 +24,30 @@ export interface NameShape {
 }
 
 /**
- * Owners of a service, targets before the owners whose SRV records name them. Empty if it is unknown: a headless
+ * Owners of a service, or those of its endpoints alone, targets before the owners whose SRV records name them. Empty if it is unknown: a headless
  * service without a ready endpoint.
  */
-export function serviceOwners(service: Service, slices: readonly SliceRecords[], shape: NameShape): Owner[] {
+export function serviceOwners(
+  service: Service,
+  slices: readonly SliceRecords[],
+  shape: NameShape,
+  part: 'all' | 'endpoints' = 'all',
+): Owner[] {
   const base = ownerKey(service.name, service.namespace, 'svc');
   if (base === undefined || base.length > shape.keyBytesMax) return [];
   if (service.kind === 'external-name') return aliasOwners(service, base);
   if (service.kind === 'cluster-ip' && shape.ignoresEmptyServices && slices.every(isEmpty)) return [];
   const names = new EndpointNames(base, shape.keyBytesMax);
+  const endpoints = endpointOwners(slices, names, shape.isMulticluster);
+  if (part === 'endpoints') return endpoints;
   const entries = new ServiceEntries(base, shape);
   for (const slice of service.kind === 'headless' ? slices : []) collectHeadless(slice, names, entries);
   if (service.kind === 'cluster-ip') collectClusterIps(service, base, entries);
   const zones = shape.isZonal && service.kind === 'headless' ? collectZones(slices, names, base) : [];
-  const endpoints = collectEndpoints(slices, names, shape.isMulticluster);
-  const all = [...endpoints.values(), ...entries.collectors(), ...zones];
-  return all
-    .filter(({ entries: count, flags, key }) => (count > 0 || flags !== 0) && key.length <= shape.keyBytesMax)
+  const others = [...entries.collectors(), ...zones]
+    .filter((owner) => owner.exists && owner.key.length <= shape.keyBytesMax)
     .map((owner) => owner.owner());
+  return endpoints.concat(others);
 }
 
 function isEmpty(slice: SliceRecords): boolean {
@@ -157,6 +163,37 @@ function collectHeadless(slice: SliceRecords, names: EndpointNames, entries: Ser
     const isNamed = !entries.isMulticluster || slice.cluster !== '';
     for (const port of slice.ports.list) entries.add({ port, address, target, isNamed });
   }
+}
+
+function endpointOwners(slices: readonly SliceRecords[], names: EndpointNames, isMulticluster: boolean): Owner[] {
+  const owners: Owner[] = [];
+  const seen = new Set<string>();
+  for (const slice of slices) {
+    const pattern = endpointPattern(slice, isMulticluster);
+    for (const [i, key] of names.keys(slice).entries()) {
+      if (key === undefined) continue;
+      if (seen.size === seen.add(key).size) return sharedEndpointOwners(slices, names, isMulticluster);
+      if (pattern === undefined) continue;
+      const address = addressAt(slice, i);
+      const [v4, v6] = address.length === 4 ? [address, ''] : ['', address];
+      owners.push({ key, v4, v6, srv: pattern.srv, alias: '', flags: pattern.flags });
+    }
+  }
+  return owners;
+}
+
+/** What an endpoint of the slice has beside its key and its address, where nobody shares its name. */
+function endpointPattern(slice: SliceRecords, isMulticluster: boolean): Owner | undefined {
+  const pattern = new Collector('');
+  const isNamed = !isMulticluster || slice.cluster !== '';
+  for (const port of slice.ports.list) pattern.add('', port.port, '', isNamed);
+  return pattern.exists ? pattern.owner() : undefined;
+}
+
+/** The same where several endpoints have one name. */
+function sharedEndpointOwners(slices: readonly SliceRecords[], names: EndpointNames, isMulticluster: boolean): Owner[] {
+  const collectors = [...collectEndpoints(slices, names, isMulticluster).values()];
+  return collectors.filter((owner) => owner.exists).map((owner) => owner.owner());
 }
 
 function collectEndpoints(

@@ -14,7 +14,7 @@ import {
 import { podLabel } from './addresses.ts';
 import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
 import { NS_DNS, nameServers } from './name-servers.ts';
-import { clientKey, glueKey, keyOctets, ownerKey, reverseKey, wireOf } from './names.ts';
+import { clientKey, glueKey, ownerKey, reverseKey, wireOf } from './names.ts';
 import type { NameShape } from './owners.ts';
 import { reverseTargets } from './reverse-names.ts';
 import { absoluteName, addressSets, ServiceRecords } from './service-records.ts';
@@ -160,7 +160,7 @@ export class ClusterRecords {
     const shown = [...names].filter(([key]) => key.length <= this.#keyBytesMax);
     const records = shown.map(([key, addresses]) => {
       const target = this.#services.put(glueKey(key), familySets(addresses));
-      return { wire: keyOctets(key), relative: true, target };
+      return { wire: key, relative: true, target };
     });
     this.#services.put(NS_DNS, familySets([...new Set([...names.values()].flat())]), OWNER_ZONE_CASE);
     this.#services.put(APEX, records.length > 0 ? [{ type: 'NS', names: records }] : [], OWNER_ZONE_CASE);

@@ -16,21 +16,32 @@ export function reverseTargets(
   address: string,
   isShown: (namespace: NamespaceEntry) => boolean,
 ): string[] | undefined {
-  const holders = [...model.addresses.candidates(address)].filter((holder) =>
-    isShown(holder.kind === 'slice' ? holder.service.namespace : holder.namespace),
-  );
+  const holders = model.addresses
+    .candidates(address)
+    .filter((holder) => isShown(holder.kind === 'slice' ? holder.service.namespace : holder.namespace));
+  const [only] = holders;
+  // The common case, and 150,000 endpoints come through here.
+  if (holders.length === 1 && only!.kind === 'slice') return sliceTargets([only!], address);
   const services = holders
     .filter((holder) => isServiceWith(holder, address))
     .map((entry) => ownerKey(entry.name, entry.namespace.name, 'svc'))
     .filter((key) => key !== undefined);
   // Several services with one address: any of them would do, and the first by name is always the same.
   if (services.length > 0) return services.sort(inOctetOrder).slice(0, 1);
-  const endpoints = new Set<string>();
-  for (const slice of holders.filter((holder) => isSliceWith(holder, address))) {
+  return sliceTargets(
+    holders.filter((holder) => holder.kind === 'slice'),
+    address,
+  );
+}
+
+function sliceTargets(slices: readonly SliceEntry[], address: string): string[] | undefined {
+  const found: string[] = [];
+  for (const slice of slices) {
+    if (!isSliceWith(slice, address)) continue;
     if (slice.service.name === '') return undefined;
-    for (const key of endpointKeys(slice, address)) endpoints.add(key);
+    found.push(...endpointKeys(slice, address));
   }
-  return [...endpoints].sort(inOctetOrder);
+  return found.length > 1 ? [...new Set(found)].sort(inOctetOrder) : found;
 }
 
 export function isSliceWith(holder: ServiceEntry | SliceEntry, address: string): holder is SliceEntry {
@@ -44,11 +55,13 @@ function isServiceWith(holder: ServiceEntry | SliceEntry, address: string): hold
 
 function endpointKeys(slice: SliceEntry, address: string): string[] {
   const keys: string[] = [];
+  const base = ownerKey(slice.service.name, slice.service.namespace.name, 'svc');
+  if (base === undefined) return keys;
   for (let at = slice.addresses.indexOf(address); at >= 0; at = slice.addresses.indexOf(address, at + 1)) {
     if (at % slice.family !== 0) continue;
     const label = endpointLabel(lineAt(slice.hostnames, at / slice.family), () => address);
-    const key = ownerKey(label, slice.service.name, slice.service.namespace.name, 'svc');
-    if (key !== undefined) keys.push(key);
+    const key = ownerKey(label);
+    if (key !== undefined) keys.push(key + base);
   }
   return keys;
 }

@@ -2,10 +2,9 @@
 // owners that differ. Its cost follows the services that changed, not the cluster.
 
 import type { RecordName, RecordSet, RecordStore } from '../plugin/contract.ts';
-import { addressOctets, splitAddresses } from './addresses.ts';
 import { isSameOwner, type Owner, type ServiceRecords as SrvRecords } from './collector.ts';
 import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
-import { keyOctets, ownerKey, wireOf } from './names.ts';
+import { ownerKey, wireOf } from './names.ts';
 import type { Service } from './objects/service.ts';
 import { type NameShape, serviceOwners } from './owners.ts';
 
@@ -17,6 +16,9 @@ export class ServiceRecords {
   readonly #exposed: ReadonlySet<string>;
   /** Keys of owners that nothing will name once this flush is over. */
   readonly gone: string[] = [];
+  /** The last records that lead to their owner itself, as the store takes them: the endpoints of a slice share them. */
+  #ownRecords: SrvRecords | undefined;
+  #ownSet: RecordSet | undefined;
 
   constructor(model: ClusterModel, store: RecordStore, shape: NameShape, namespaces: readonly string[]) {
     this.#model = model;
@@ -49,8 +51,9 @@ export class ServiceRecords {
     const isShown = entry.namespace.isPublished;
     const service = isShown ? entry.service : undefined;
     const slices = isShown ? entry.slices : [];
-    const before = new Map(this.#owners(entry.publishedService, entry.publishedSlices).map((o) => [o.key, o]));
-    for (const owner of this.#owners(service, slices)) {
+    const part = service === entry.publishedService && this.#isApart(service) ? 'endpoints' : 'all';
+    const before = new Map(this.#owners(entry.publishedService, entry.publishedSlices, part).map((o) => [o.key, o]));
+    for (const owner of this.#owners(service, slices, part)) {
       const old = before.get(owner.key);
       before.delete(owner.key);
       if (old === undefined || !isSameOwner(old, owner)) this.put(owner.key, this.#sets(owner), owner.flags);
@@ -62,20 +65,25 @@ export class ServiceRecords {
 
   /** The end of a flush: takes away what nothing names any more. */
   removeGone(): void {
-    for (const key of this.gone.splice(0)) this.#store.remove(keyOctets(key));
+    for (const key of this.gone.splice(0)) this.#store.remove(key);
   }
 
   put(key: string, sets: readonly RecordSet[], flags = 0): number {
-    return this.#store.put(keyOctets(key), sets, flags);
+    return this.#store.put(key, sets, flags);
   }
 
   /** Marks an owner as gone, if it is there. */
   drop(key: string): void {
-    if (this.#store.find(keyOctets(key)) !== 0) this.gone.push(key);
+    if (this.#store.find(key) !== 0) this.gone.push(key);
   }
 
-  #owners(service: Service | undefined, slices: ServiceEntry['slices']): Owner[] {
-    return service === undefined ? [] : serviceOwners(service, slices, this.#shape);
+  /** Whatever happens to its endpoints, what is answered for the service itself stays. */
+  #isApart(service: Service | undefined): boolean {
+    return service?.kind === 'cluster-ip' && !this.#shape.ignoresEmptyServices;
+  }
+
+  #owners(service: Service | undefined, slices: ServiceEntry['slices'], part: 'all' | 'endpoints'): Owner[] {
+    return service === undefined ? [] : serviceOwners(service, slices, this.#shape, part);
   }
 
   #sets(owner: Owner): RecordSet[] {
@@ -86,23 +94,29 @@ export class ServiceRecords {
     return sets;
   }
 
-  #serviceSet({ weight, ports, targets }: SrvRecords): RecordSet {
+  #serviceSet(srv: SrvRecords): RecordSet {
+    if (srv === this.#ownRecords) return this.#ownSet!;
+    const { weight, ports, targets } = srv;
     const records = ports.map((port, i) => {
       const target = targets[i]!;
-      return { priority: 0, weight, port, target: target === '' ? 0 : this.#store.find(keyOctets(target)) };
+      return { priority: 0, weight, port, target: target === '' ? 0 : this.#store.find(target) };
     });
-    return { type: 'SRV', records };
+    const set: RecordSet = { type: 'SRV', records };
+    if (targets.every((target) => target === '')) {
+      this.#ownRecords = srv;
+      this.#ownSet = set;
+    }
+    return set;
   }
 }
 
 export function absoluteName(wire: string): RecordName {
-  return { wire: keyOctets(`${wire}\0`), relative: false };
+  return { wire: `${wire}\0`, relative: false };
 }
 
 export function addressSets(v4: string, v6: string): RecordSet[] {
   const sets: RecordSet[] = [];
-  if (v4.length === 4) sets.push({ type: 'A', addresses: [addressOctets(v4)] });
-  else if (v4 !== '') sets.push({ type: 'A', addresses: splitAddresses(v4, 4) });
-  if (v6 !== '') sets.push({ type: 'AAAA', addresses: splitAddresses(v6, 16) });
+  if (v4 !== '') sets.push({ type: 'A', addresses: v4 });
+  if (v6 !== '') sets.push({ type: 'AAAA', addresses: v6 });
   return sets;
 }

@@ -193,10 +193,12 @@ export class SliceSink implements ObjectSink<EndpointSlice> {
 
   #change(before: SliceEntry | undefined, after: SliceEntry | undefined): void {
     const { addresses, changedAddresses } = this.#model;
-    for (const address of addressesOf(before)) addresses.remove(address, before!.number);
-    for (const address of addressesOf(after)) addresses.add(address, after!.number);
+    const removed = addressesOf(before);
+    const added = addressesOf(after);
+    for (const address of removed) addresses.remove(address, before!.number);
+    for (const address of added) addresses.add(address, after!.number);
     if (before === undefined || after === undefined) {
-      for (const address of addressesOf(before ?? after)) changedAddresses.add(address);
+      for (const address of before === undefined ? added : removed) changedAddresses.add(address);
     } else {
       for (const address of changedNames(before, after)) changedAddresses.add(address);
     }

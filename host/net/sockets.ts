@@ -73,6 +73,8 @@ export interface NativeSockets {
   limitArenas(count: number): void;
   /** malloc_trim(): gives free pages back to the kernel. */
   trimHeap(): void;
+  /** madvise(MADV_DONTNEED): the pages of a mapped file are mapped again when they are next used. */
+  unmapPages(address: number, bytes: number): void;
 }
 
 /** Descriptors in use by one thread, for the thread that outlives it. Word = descriptor + 1, 0 = free. */
@@ -148,6 +150,7 @@ export function nativeBaseOf(memory: WebAssembly.Memory): bigint {
 type Koffi = typeof import('koffi');
 
 const M_ARENA_MAX = -8;
+const MADV_DONTNEED = 4;
 const EFD_CLOEXEC = 0o2000000;
 /** uv_poll handles that must not be collected: a collected one silences its socket. */
 const WATCHES = new Set<Watch>();
@@ -276,6 +279,10 @@ class KoffiSockets implements NativeSockets {
 
   trimHeap(): void {
     this.#optional('int malloc_trim(size_t)')?.(0);
+  }
+
+  unmapPages(address: number, bytes: number): void {
+    this.#optional('int madvise(uintptr_t, size_t, int)')?.(address, bytes, MADV_DONTNEED);
   }
 
   /** A call that other C libraries than glibc lack. */

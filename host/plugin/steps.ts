@@ -13,11 +13,11 @@ export interface RecordStore {
    * @param key relative owner in wire form without the root label, lower-case (`\3web\4demo\3svc`), or a reverse key.
    * @returns the owner's handle, valid until remove(); SRV sets refer to target owners by it.
    */
-  put(key: Uint8Array, sets: readonly RecordSet[], flags?: number): OwnerHandle;
+  put(key: Octets, sets: readonly RecordSet[], flags?: number): OwnerHandle;
   /** Returns the handle of an owner, or 0. */
-  find(key: Uint8Array): OwnerHandle;
+  find(key: Octets): OwnerHandle;
   /** Removes the owner; SRV sets that refer to it must have been replaced before. */
-  remove(key: Uint8Array): void;
+  remove(key: Octets): void;
   /** Until told so, would-be NXDOMAIN is SERVFAIL (CoreDNS plugin kubernetes). */
   setSynced(synced: boolean): void;
   /** SOA serial of the store's zones. */
@@ -27,6 +27,9 @@ export interface RecordStore {
   release(): void;
 }
 export type OwnerHandle = number;
+
+/** A string has one octet in each character: whoever writes 150,000 owners is spared as many arrays. */
+export type Octets = Uint8Array | string;
 
 /** Flag of put(): the zone part of the question must be lower-case, as CoreDNS compares NS and ns.dns. */
 export const OWNER_ZONE_CASE = 1;
@@ -41,9 +44,12 @@ export const OWNER_ALL_TCP = 16;
 export const OWNER_ALL_UDP = 32;
 export const OWNER_ALL_SCTP = 64;
 
+/** Or all of them in one string, back to back. */
+export type Addresses = readonly Uint8Array[] | string;
+
 export type RecordSet =
-  | { readonly type: 'A' /** 4 octets each */; readonly addresses: readonly Uint8Array[]; readonly ttl?: number }
-  | { readonly type: 'AAAA' /** 16 octets each */; readonly addresses: readonly Uint8Array[]; readonly ttl?: number }
+  | { readonly type: 'A' /** 4 octets each */; readonly addresses: Addresses; readonly ttl?: number }
+  | { readonly type: 'AAAA' /** 16 octets each */; readonly addresses: Addresses; readonly ttl?: number }
   | { readonly type: 'SRV'; readonly records: readonly ServiceRecord[]; readonly ttl?: number }
   /** Names in wire form; `relative` ones lack the root label and end in the question's zone, in the question's spelling. */
   | { readonly type: 'PTR' | 'NS' | 'CNAME'; readonly names: readonly RecordName[]; readonly ttl?: number }
@@ -61,7 +67,7 @@ export interface ServiceRecord {
   readonly target: OwnerHandle;
 }
 export interface RecordName {
-  readonly wire: Uint8Array;
+  readonly wire: Octets;
   readonly relative: boolean;
   /** NS only: the owner whose addresses go into the additional section, 0 = none. */
   readonly target?: OwnerHandle;

@@ -90,28 +90,36 @@ function modelOf(services: readonly Service[]): Model {
   return model;
 }
 
-function fill(store: RecordStore, services: readonly Service[]): void {
-  for (const owner of ['', 'svc', 'pod', 'demo.svc', 'demo.pod']) store.put(keyOf(owner), []);
+/** @param isText octets are given as strings, the store's other form. */
+function fill(store: RecordStore, services: readonly Service[], isText: boolean): void {
+  const form = (octets: Uint8Array) => (isText ? textOf(octets) : octets);
+  for (const owner of ['', 'svc', 'pod', 'demo.svc', 'demo.pod']) store.put(form(keyOf(owner)), []);
   for (const each of services) {
-    const key = keyOf(serviceOwner(each));
+    const key = form(keyOf(serviceOwner(each)));
     if (each.alias !== undefined) {
       const target = services[each.alias] === undefined ? 'nowhere.demo.svc' : serviceOwner(services[each.alias]!);
-      store.put(key, [{ type: 'CNAME', names: [{ wire: composeName(`${target}.${ZONE}`), relative: false }] }]);
+      const wire = composeName(`${target}.${ZONE}`);
+      store.put(key, [{ type: 'CNAME', names: [{ wire: form(wire), relative: false }] }]);
       continue;
     }
-    const addresses = each.addresses.map(ipv4);
+    const octets = each.addresses.map(ipv4);
+    const addresses = isText ? octets.map(textOf).join('') : octets;
     const sets: RecordSet[] = [{ type: 'A', addresses }];
     const records = each.ports.map(({ port }) => ({ priority: 0, weight: 50, port, target: 0 }));
     if (records.length > 0) sets.push({ type: 'SRV', records });
     const target = store.put(key, sets);
     for (const { name, port } of each.ports) {
       const named = [{ priority: 0, weight: 100, port, target }];
-      store.put(keyOf(`${name}.tcp.${serviceOwner(each)}`), [
+      store.put(form(keyOf(`${name}.tcp.${serviceOwner(each)}`)), [
         { type: 'A', addresses },
         { type: 'SRV', records: named },
       ]);
     }
   }
+}
+
+function textOf(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('latin1');
 }
 
 /** What the model expects: rcode and the answer section as a sorted list of `type text`. */
@@ -181,10 +189,11 @@ test('random clusters and questions: the engine and the plain model agree', () =
   const property = fc.property(
     cluster,
     fc.array(fc.tuple(owner, fc.constantFrom(...TYPES), spelling), { minLength: 20, maxLength: 20 }),
-    (services, questions) => {
+    fc.boolean(),
+    (services, questions, isText) => {
       const world = new EngineWorld();
       const store = world.createRecords();
-      fill(store, services);
+      fill(store, services, isText);
       store.setSynced(true);
       world.load(['.'], (steps) => steps.records(recordsStep(store, [ZONE])));
       const model = modelOf(services);

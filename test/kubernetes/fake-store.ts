@@ -2,12 +2,18 @@
 // owners, and nobody removes an owner that others still refer to.
 
 import assert from 'node:assert/strict';
-import type { OwnerHandle, RecordName, RecordSet, RecordStore } from '../../host/plugin/contract.ts';
+import type { Octets, OwnerHandle, RecordName, RecordSet, RecordStore } from '../../host/plugin/contract.ts';
+
+type PlainName = RecordName & { readonly wire: Uint8Array };
+type PlainSet =
+  | Extract<RecordSet, { type: 'SRV' | 'TXT' }>
+  | { readonly type: 'A' | 'AAAA'; readonly addresses: readonly Uint8Array[]; readonly ttl?: number }
+  | { readonly type: 'PTR' | 'NS' | 'CNAME'; readonly names: readonly PlainName[]; readonly ttl?: number };
 
 interface FakeOwner {
   readonly key: string;
   readonly handle: OwnerHandle;
-  readonly sets: readonly RecordSet[];
+  readonly sets: readonly PlainSet[];
   readonly flags: number;
 }
 
@@ -21,8 +27,9 @@ export class FakeStore implements RecordStore {
   readonly #keys = new Map<OwnerHandle, string>();
   #lastHandle = 0;
 
-  put(key: Uint8Array, sets: readonly RecordSet[], flags = 0): OwnerHandle {
+  put(key: Octets, given: readonly RecordSet[], flags = 0): OwnerHandle {
     this.puts++;
+    const sets = given.map(plainSet);
     const text = textOf(key);
     const handle = this.#owners.get(text)?.handle ?? ++this.#lastHandle;
     for (const set of sets) this.#checkSet(set);
@@ -31,11 +38,11 @@ export class FakeStore implements RecordStore {
     return handle;
   }
 
-  find(key: Uint8Array): OwnerHandle {
+  find(key: Octets): OwnerHandle {
     return this.#owners.get(textOf(key))?.handle ?? 0;
   }
 
-  remove(key: Uint8Array): void {
+  remove(key: Octets): void {
     const owner = this.#owners.get(textOf(key));
     assert.ok(owner !== undefined, `removed an owner that is not there: ${textOf(key)}`);
     this.#owners.delete(owner.key);
@@ -83,16 +90,16 @@ export class FakeStore implements RecordStore {
       .map((owner) => owner.key);
   }
 
-  #checkSet(set: RecordSet): void {
+  #checkSet(set: PlainSet): void {
     for (const target of targetsOf(set)) assert.ok(target === 0 || this.#keys.has(target), 'refers to no living owner');
     if (set.type === 'A') assert.ok(set.addresses.length > 0 && set.addresses.every((address) => address.length === 4));
     if (set.type === 'AAAA') assert.ok(set.addresses.every((address) => address.length === 16));
     if (set.type === 'SRV') assert.ok(set.records.length > 0 && set.records.every((r) => r.port >= 0 && r.weight >= 1));
   }
 
-  #setText(set: RecordSet): string {
+  #setText(set: PlainSet): string {
     const ttl = set.ttl === undefined ? '' : ` ttl=${set.ttl}`;
-    if (set.type === 'A' || set.type === 'AAAA') {
+    if ('addresses' in set) {
       return `${set.type}${ttl} ${set.addresses
         .map((address) => Buffer.from(address).toString('hex'))
         .sort()
@@ -113,19 +120,40 @@ export class FakeStore implements RecordStore {
       .join(' ')}`;
   }
 
-  #nameText(name: RecordName): string {
+  #nameText(name: PlainName): string {
     const target = name.target === undefined ? '' : `>${this.#keys.get(name.target) ?? 'none'}`;
     return `${labelsOf(name.wire).join('.')}${name.relative ? '' : '.'}${target}`;
   }
 }
 
-function targetsOf(set: RecordSet): OwnerHandle[] {
+function octetsOf(given: Octets): Uint8Array {
+  return typeof given === 'string' ? Buffer.from(given, 'latin1') : given;
+}
+
+/** The store takes octets in two forms. */
+function plainSet(set: RecordSet): PlainSet {
+  if (set.type === 'SRV' || set.type === 'TXT') return set;
+  if (set.type === 'A' || set.type === 'AAAA') {
+    const { addresses } = set;
+    return { ...set, addresses: typeof addresses === 'string' ? cut(addresses, set.type === 'A' ? 4 : 16) : addresses };
+  }
+  return { ...set, names: set.names.map((name) => ({ ...name, wire: octetsOf(name.wire) })) };
+}
+
+function cut(addresses: string, bytes: number): Uint8Array[] {
+  const octets = octetsOf(addresses);
+  assert.equal(octets.length % bytes, 0);
+  return Array.from({ length: octets.length / bytes }, (_, i) => octets.subarray(i * bytes, (i + 1) * bytes));
+}
+
+function targetsOf(set: PlainSet): OwnerHandle[] {
   if (set.type === 'SRV') return set.records.map((record) => record.target);
   return set.type === 'NS' ? set.names.map((name) => name.target ?? 0) : [];
 }
 
 /** Key as text: labels with dots, `@` for the apex, an address in hexadecimal for the key of one. */
-function textOf(key: Uint8Array): string {
+function textOf(given: Octets): string {
+  const key = octetsOf(given);
   if (key[0] === 0xff) return `ptr-${Buffer.from(key.subarray(1)).toString('hex')}`;
   if (key[0] === 0xfe) return `glue-${labelsOf(key.subarray(1)).join('.')}`;
   if (key[0] === 0xfd) return `client-${Buffer.from(key.subarray(1)).toString('hex')}`;

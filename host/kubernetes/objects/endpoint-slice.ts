@@ -158,7 +158,8 @@ class ReadyEndpoints {
     if (hostname !== '') return oneLine(hostname);
     const isPod = this.#shape.usesPodNames && podName !== '' && podName.length <= POD_NAME_CHARS_MAX;
     if (isPod && oneLine(podName) !== '') return POD_NAME + podName;
-    return formatAddress(packed) === address ? '' : dashedText(address);
+    // There is but one way to spell an IPv4 address.
+    return packed.length === 4 || formatAddress(packed) === address ? '' : dashedText(address);
   }
 }
 

@@ -43,7 +43,7 @@ class CountingStore implements RecordStore {
   /** First address of the name. */
   address4(name: string): string | undefined {
     const [set] = this.owners.get(String(composeName(name))) ?? [];
-    return set?.type === 'A' ? set.addresses[0]!.join('.') : undefined;
+    return set?.type === 'A' ? new Uint8Array(Buffer.from(set.addresses[0]!)).join('.') : undefined;
   }
 }
 
