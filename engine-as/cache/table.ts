@@ -32,6 +32,8 @@ export const TABLE_SET_BYTES: u32 = 12; // u32: stride of a set
 export const TABLE_BLOCKS: u32 = 16; // u32: address that block 0 would have
 export const TABLE_BLOCK_COUNT: u32 = 20; // u32
 export const TABLE_OFFERED: u32 = 24; // u32, atomic, of the success table: a bit for each server label that had a reply to store
+export const TABLE_ARENA_BLOCK: u32 = 28; // u32, of the success table: the arena's block that the cache lies in
+// Words that every shard writes have lines of their own
 export const TABLE_FREE: u32 = 64; // u64, atomic: u32 first free block, u32 count of changes
 export const TABLE_FRESH: u32 = 128; // u32, atomic: number of blocks ever used
 export const TABLE_BYTES: u32 = 192;
@@ -62,6 +64,7 @@ export const SUCCESS: u32 = 0;
 export const DENIAL: u32 = 1;
 
 const HEADER: u32 = 2 * TABLE_BYTES;
+const LINE_BYTES: u32 = 64;
 const SETS_AT_FIRST: u32 = 256; // as many as CoreDNS's cache has shards, so that small caches evict alike
 const WAYS_MAX: u32 = 64;
 const WAYS_MIN: u32 = 4;
@@ -99,11 +102,13 @@ function setBytes(): u32 {
  * when there is no memory.
  */
 export function cacheCreate(success: u32, denial: u32): u32 {
-  const bytes = <u64>measure(success) + measure(denial) + HEADER + 3 * BLOCK_BYTES;
+  const bytes = <u64>measure(success) + measure(denial) + HEADER + LINE_BYTES + 3 * BLOCK_BYTES;
   if (bytes > 0x70000000) return 0;
-  const at = arenaAllocate(<u32>bytes);
-  if (!at) return 0;
+  const arenaBlock = arenaAllocate(<u32>bytes);
+  if (!arenaBlock) return 0;
+  const at = (arenaBlock + LINE_BYTES - 1) & ~(LINE_BYTES - 1);
   memory.fill(at, 0, HEADER); // Bounds: the region was measured above
+  store<u32>(at + TABLE_ARENA_BLOCK, arenaBlock);
   const from = layTable(at, success, at + HEADER);
   layTable(at + TABLE_BYTES, denial, from);
   return at;
@@ -111,7 +116,7 @@ export function cacheCreate(success: u32, denial: u32): u32 {
 
 /** Gives the cache's memory back once no shard can be reading it; main thread only. */
 export function cacheRelease(cache: u32): void {
-  arenaRetire(cache);
+  arenaRetire(load<u32>(cache + TABLE_ARENA_BLOCK)); // Bounds: a cache's header
 }
 
 /** Lays one table out from `from` on; returns the octet behind it. Blocks are cleared when first used. */

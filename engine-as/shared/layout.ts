@@ -10,7 +10,7 @@
 // Who writes: control = main thread; epoch word i and shard area i = shard i; arena = main thread, except cache
 // buckets (every shard, under the bucket's lock).
 
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 export const SHARDS_MAX = 64;
 
 // ------------------------------------------------------------------------------------------------- control
@@ -20,16 +20,17 @@ export const CONTROL_NATIVE_BASE = 8; // u64: the memory's address in the proces
 export const CONTROL_TABLE = 20; // u32, atomic: the active name table (see Name table)
 export const CONTROL_EPOCH = 24; // u32, atomic: raised by the writer when it begins to wait for the shards
 export const CONTROL_ARENA_START = 28; // u32
-export const CONTROL_ARENA_TOP = 32; // u32: first octet never allocated; main thread only
-export const CONTROL_RETIRED = 36; // u32: blocks retired since the epoch last moved
-export const CONTROL_WAITING = 40; // u32: blocks retired before that, waiting for every shard
 export const CONTROL_HASH_SEED = 44; // u32: random per process, so that nobody can aim at one bucket
 export const CONTROL_ECHOES = 48; // u32, atomic: address of ECHO_BYTES, one bit for each EDNS option code that plugins have made echoable; 0 = none
 export const ECHO_BYTES = 8192;
 export const CONTROL_FREE_LISTS = 64; // u32 x ARENA_CLASSES
 export const ARENA_CLASSES = 64;
 export const ARENA_HEADER_BYTES = 8; // u32 class (huge blocks: size), u32 next
+// What changes with each record stands apart from what every query reads (above).
 export const CONTROL_ARENA_BYTES_USED = 320; // u32
+export const CONTROL_ARENA_TOP = 324; // u32: first octet never allocated; main thread only
+export const CONTROL_RETIRED = 328; // u32: blocks retired since the epoch last moved
+export const CONTROL_WAITING = 332; // u32: blocks retired before that, waiting for every shard
 export const CONTROL_WORDS = 512; // i32 x CONTROL_WORD_COUNT: process-wide limits and flags (atomic)
 export const CONTROL_WORD_COUNT = 384;
 export const EPOCHS_AT = 2048; // one u32 a shard, each on its own 64-octet line

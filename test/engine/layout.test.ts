@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import * as codes from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import * as rules from '../../engine-as/shared/rules.ts';
+import { areaAt, planMemory } from '../../host/engine/memory.ts';
 import { compileEntry } from './compile.ts';
 import { createMemory } from './image-engine.ts';
 
@@ -76,6 +77,77 @@ test('the control page holds its parts', () => {
   assert.ok(layout.SCOPE_RESPONSES + 2 * layout.RCODE_SLOTS <= layout.SCOPE_SLOTS);
   assert.ok(layout.LOG_NAME + codes.NAME_BYTES_MAX <= layout.LOG_DURATION_MS);
   assert.ok(layout.EXCHANGE_MESSAGE + layout.EXCHANGE_MESSAGE_MAX <= layout.EXCHANGE_STRIDE);
+});
+
+const LINE = 64;
+/** Of a cache table's words that look-ups read: they stand first. */
+const HEADER_WORDS_BYTES = 32;
+const lineOf = (at: number): number => Math.floor(at / LINE);
+
+test('what different shards write stands on lines of their own: epoch words and areas', () => {
+  assert.equal(layout.EPOCH_STRIDE % LINE, 0);
+  assert.equal(layout.EPOCHS_AT % LINE, 0);
+  for (const shardCount of [1, 2, 3, 7, 64]) {
+    const plan = planMemory(shardCount);
+    const used = layout.EXCHANGES + (plan.exchangesPerShard + 1) * layout.EXCHANGE_STRIDE;
+    for (let shard = 0; shard <= shardCount; shard++) {
+      const at = areaAt(plan, shard);
+      assert.equal(at % LINE, 0, `area ${shard} of ${shardCount}`);
+      const next = shard < shardCount ? areaAt(plan, shard + 1) : plan.arenaAt;
+      const bytes = shard < shardCount ? used : layout.EXCHANGES;
+      assert.ok(lineOf(at + bytes - 1) < lineOf(next), `area ${shard} of ${shardCount} ends before what follows`);
+    }
+  }
+});
+
+test('what every query reads of the control page does not share a line with what each record changes', () => {
+  const written = ['ARENA_TOP', 'RETIRED', 'WAITING', 'ARENA_BYTES_USED', 'FREE_LISTS'];
+  const read = ['TABLE', 'EPOCH', 'HASH_SEED', 'ECHOES', 'WORDS', 'NATIVE_BASE'];
+  const line = (name: string): number => lineOf(constants[`CONTROL_${name}`]!);
+  const busy = new Set(written.map(line));
+  for (let at = layout.CONTROL_FREE_LISTS; at < layout.CONTROL_FREE_LISTS + layout.ARENA_CLASSES * 4; at += LINE) {
+    busy.add(lineOf(at));
+  }
+  for (const name of read) assert.ok(!busy.has(line(name)), `CONTROL_${name}`);
+});
+
+test('the words of a cache that all shards write have lines of their own, wherever the cache lies', () => {
+  const memory = createMemory();
+  const names = ['TABLE_FREE', 'TABLE_FRESH', 'TABLE_BYTES', 'BLOCK_BYTES', 'TABLE_SLOTS', 'TABLE_BLOCKS'];
+  const { exports } = new WebAssembly.Instance(
+    new WebAssembly.Module(
+      compileEntry(
+        `import { ${names.join(', ')} } from 'engine-as/cache/table';\n` +
+          `export { cacheCreate, cacheRelease } from 'engine-as/cache/table';\n` +
+          `export { arenaAllocate, arenaReclaim } from 'engine-as/records/arena';\n` +
+          names.map((name) => `export function ${name.toLowerCase()}(): u32 { return ${name}; }\n`).join(''),
+      ),
+    ),
+    { env: { memory } },
+  );
+  const call = exports as Record<string, (...words: number[]) => number>;
+  const [free, fresh, tableBytes, blockBytes, slots, blocks] = names.map((name) => call[name.toLowerCase()]!());
+  const word = (at: number): number => new DataView(memory.buffer).getUint32(at, true);
+  const places = new Set<number>();
+  // Blocks of the arena stand 8 octets behind their header: any place on a line may come
+  for (let turn = 0; turn < 40; turn++) {
+    places.add(call['arenaAllocate']!(32 + 8 * (turn % 5)) % LINE);
+    const cache = call['cacheCreate']!(64, 64);
+    const read: number[] = [];
+    const written: number[] = [];
+    for (const table of [cache, cache + tableBytes!]) {
+      read.push(lineOf(table), lineOf(table + HEADER_WORDS_BYTES - 1), lineOf(word(table + slots!)));
+      written.push(lineOf(table + free!), lineOf(table + fresh!));
+      assert.equal((word(table + blocks!) + blockBytes!) % LINE, 0, 'blocks begin with a line');
+      assert.equal(word(table + slots!) % LINE, 0, 'slots begin with a line');
+    }
+    const shared = written.filter((line) => read.includes(line));
+    assert.deepEqual(shared, [], `cache at ${cache}`);
+    assert.equal(new Set(written).size, written.length, `cache at ${cache}`);
+    if (turn % 2) call['cacheRelease']!(cache);
+    call['arenaReclaim']!();
+  }
+  assert.ok(places.size > 2, 'the arena gave blocks of several places');
 });
 
 test('engine.wasm imports the memory alone and has neither data nor a start function', () => {
