@@ -5,6 +5,7 @@ export { arenaAllocate, arenaFree, arenaReclaim, arenaRetire, quiesce } from './
 export { ownerPut, ownerRemove, storeCreate, storeRelease } from './records/table';
 export { cacheCreate, cacheEntries, cacheIsOffered, cacheRelease } from './cache/table';
 
+import { lookAhead, takeAhead } from './ahead';
 import { settle as settleDurations } from './metrics/counters';
 import { tableFind } from './records/table';
 import {
@@ -68,7 +69,9 @@ export function serve(area: u32, listener: u32, count: u32): void {
   let handoffs: u32 = 0;
   // Replies stand close together: with a page for each they would share the same few lines of the first-level cache.
   let to = area + SEND_SLOTS;
+  lookAhead(listener, messages);
   for (let i: u32 = 0; i < messages; i++) {
+    takeAhead(i);
     const at = area + RECEIVE_SLOTS + i * RECEIVE_STRIDE; // Bounds: i < BATCH
     const bytes = load<u32>(area + RECEIVE_HEADERS + i * MMSGHDR_STRIDE + MMSGHDR_LEN);
     const sockaddr = area + RECEIVE_NAMES + i * SOCKADDR_STRIDE;

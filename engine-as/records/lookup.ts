@@ -31,7 +31,7 @@ const OWNER_ALL_TCP: u32 = 16;
 const OWNER_ALL_UDP: u32 = 32;
 const OWNER_ALL_SCTP: u32 = 64;
 
-const KEY_AT: u32 = 512; // in NAME_SCRATCH: the key as looked up
+export const KEY_AT: u32 = 512; // in NAME_SCRATCH: the key as looked up
 const POD_ADDRESS_AT: u32 = 800; // in NAME_SCRATCH: 16 octets
 
 /** Result of findOwner() for a pod that insecure mode makes up; its address stands at podAddressAt. */
@@ -211,7 +211,8 @@ function findZonal(storeAt: u32, key: u32, keyBytes: u32, labels: u32): u32 {
   return tableFind(storeAt, to, 1 + keyBytes - at);
 }
 
-function copyStripped(to: u32, label: u32): u32 {
+/** Copies a label without its leading underscore; returns the octet behind the copy. */
+export function copyStripped(to: u32, label: u32): u32 {
   const bytes: u32 = load<u8>(label); // Bounds: a label of the key
   const skip: u32 = bytes && load<u8>(label + 1) == 95 ? 1 : 0;
   store<u8>(to, <u8>(bytes - skip));

@@ -1,7 +1,8 @@
 // The name table: open addressing with linear probing, one writer, lock-free readers (drawing in shared/layout.ts).
 // A reader that meets a half-written entry only misses it: hash and key are compared before an owner is believed.
 
-import { hashOctets, sameOctets } from '../wire/name';
+import { hashLower, hashOctets, sameOctets } from '../wire/name';
+import { hashedBytes, hashedKey, hashedStore, lowerAt } from '../wire/query';
 import {
   CONTROL_HASH_SEED,
   CONTROL_TABLE,
@@ -27,15 +28,36 @@ import { arenaAllocate, arenaFree, arenaRetire } from './arena';
 const FIRST_ENTRIES: u32 = 1024;
 
 function keyHash(storeAt: u32, key: u32, bytes: u32): u32 {
-  const hash = hashOctets(key, bytes, load<u32>(CONTROL_HASH_SEED)) ^ (storeAt * 0x9e3779b1);
+  return ofStore(storeAt, hashOctets(key, bytes, load<u32>(CONTROL_HASH_SEED)));
+}
+
+@inline
+function ofStore(storeAt: u32, nameHash: u32): u32 {
+  const hash = nameHash ^ (storeAt * 0x9e3779b1);
   return hash ? hash : 1;
+}
+
+// Looking ahead, see ahead.ts.
+
+/** Hash under which these octets, in any case, are looked up. */
+export function hashOfKey(storeAt: u32, key: u32, bytes: u32): u32 {
+  return ofStore(storeAt, hashLower(key, bytes, load<u32>(CONTROL_HASH_SEED)));
+}
+
+/** What the place of this hash holds: an owner, or another address that may be read as one. */
+export function ownerAhead(table: u32, hash: u32): u32 {
+  const entry = table + TABLE_ENTRIES + (hash & load<u32>(table + TABLE_MASK)) * TABLE_ENTRY_STRIDE;
+  const word = load<u64>(entry); // Bounds: an entry of the table
+  const owner = <u32>(word >> 32);
+  return select<u32>(owner, table, <u32>word == hash && owner != 0);
 }
 
 /** Owner with this key in the store, or 0. Any thread. */
 export function tableFind(storeAt: u32, key: u32, bytes: u32): u32 {
   const table = atomic.load<u32>(CONTROL_TABLE);
   if (!table) return 0;
-  const hash = keyHash(storeAt, key, bytes);
+  const isHashed = storeAt == hashedStore && bytes == hashedBytes && key == lowerAt;
+  const hash = isHashed ? hashedKey : keyHash(storeAt, key, bytes);
   const mask = load<u32>(table + TABLE_MASK);
   let slot = hash & mask;
   for (let probes: u32 = 0; probes <= mask; probes++) {

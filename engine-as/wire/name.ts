@@ -154,6 +154,16 @@ export function hashOctets(at: u32, bytes: u32, seed: u32): u32 {
   return endHash(hash);
 }
 
+/** The hashOctets() that these octets have in lower case. */
+export function hashLower(at: u32, bytes: u32, seed: u32): u32 {
+  let hash = beginHash(bytes, seed);
+  let i: u32 = 0;
+  // Bounds: as in hashOctets()
+  for (; i + 8 <= bytes; i += 8) hash = stirHash(hash, lower64(load<u64>(at + i)));
+  if (i < bytes) hash = stirHash(hash, lower64(load<u64>(at + i)) & ((<u64>1 << ((bytes - i) * 8)) - 1));
+  return endHash(hash);
+}
+
 /** True if `bytes` octets at a and b are equal. */
 export function sameOctets(a: u32, b: u32, bytes: u32): bool {
   let i: u32 = 0;

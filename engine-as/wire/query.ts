@@ -98,6 +98,11 @@ export let loggedBytes: u32 = 0;
 export let askedType: u32 = 0;
 export let askedClass: u32 = 0;
 
+/** What is known beforehand of the name at lowerAt, see takeHash(). */
+export let hashedStore: u32 = 0;
+export let hashedBytes: u32 = 0;
+export let hashedKey: u32 = 0;
+
 const EXPANDED_AT: u32 = 14336; // in NAME_SCRATCH: a qname that arrived compressed
 const LABELS_AT: u32 = 288; // in NAME_SCRATCH: OFFSETS_BYTES, see labelsAt
 
@@ -110,6 +115,14 @@ export const KEPT_FLAGS: u32 = FLAG_TC | FLAG_RD | FLAG_RA | FLAG_AD | FLAG_CD;
 
 export function setArea(at: u32): void {
   area = at;
+  hashedStore = 0;
+}
+
+/** The next message is parsed: of its name the hash of the first `bytes` octets is known for this store; 0 = of none. */
+export function takeHash(store: u32, bytes: u32, hash: u32): void {
+  hashedStore = store;
+  hashedBytes = bytes;
+  hashedKey = hash;
 }
 
 export function opcode(): u32 {
@@ -205,6 +218,7 @@ function parseQuestion(at: u32, end: u32): u32 {
   qnameAt = at;
   if (!bytes) {
     // A pointer, which only a mischievous client puts here: plain from now on.
+    hashedStore = 0;
     p = skipName(messageAt, at, end);
     if (!p) return 0;
     qnameAt = area + NAME_SCRATCH + EXPANDED_AT;
@@ -242,6 +256,7 @@ export function takeQuestion(at: u32, type: u32, qclassOfIt: u32): void {
   qclass = qclassOfIt;
   if (at == qnameAt) return;
   qnameAt = at;
+  hashedStore = 0;
   labelsAt = area + NAME_SCRATCH + LABELS_AT;
   qnameBytes = flatName(at, at + <u32>NAME_BYTES_MAX, labelsAt);
   qnameLabels = walkedLabels;
