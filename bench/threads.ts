@@ -16,7 +16,7 @@ import { RACE_READY, RACE_STATE, type ThreadResult, type ThreadTask } from './en
 import { buildWorld } from './engine/world.ts';
 import { describeMachine } from './machine.ts';
 import { median, ratio, spread } from './statistics.ts';
-import { formatPercent, formatRate, formatRatio, renderTable } from './table.ts';
+import { formatNumber, formatPercent, formatRate, formatRatio, renderTable } from './table.ts';
 
 const ENGINE = fileURLToPath(new URL('../dist/engine.wasm', import.meta.url));
 const THREAD = new URL('./engine/thread.ts', import.meta.url);
@@ -52,6 +52,8 @@ interface Race {
   readonly rate: number;
   /** Share of the messages asked that the engines answered themselves. */
   readonly answered: number;
+  /** CPU time of a message, with what lays the messages out: nanoseconds. */
+  readonly cpuNs: number;
 }
 
 /** Each race has a memory of its own, so that none begins with what another has stored. */
@@ -83,33 +85,32 @@ async function race(count: number, seconds: number, cluster: Packed, cached: Pac
   const done = await results;
   const messages = done.reduce((sum, one) => sum + one.messages, 0);
   const answered = done.reduce((sum, one) => sum + one.answered, 0);
-  return { rate: (messages / elapsed) * 1000, answered: answered / messages };
+  const cpuMs = done.reduce((sum, one) => sum + one.cpuMs, 0);
+  return { rate: (messages / elapsed) * 1000, answered: answered / messages, cpuNs: (cpuMs / messages) * 1e6 };
 }
 
 async function main(options: Options): Promise<void> {
   const cluster = pack(questionsOf(CLUSTER, SERVICES));
   const cached = pack(questionsOf(CACHED, SERVICES));
-  const races = options.threads.map((count) => ({ count, rates: [] as number[], answered: [] as number[] }));
+  const rows = options.threads.map((count) => ({ count, races: [] as Race[] }));
   for (let round = 0; round < options.rounds; round++) {
-    for (const { count, rates, answered } of races) {
-      const { rate, answered: share } = await race(count, options.seconds, cluster, cached);
-      rates.push(rate);
-      answered.push(share);
-    }
+    for (const one of rows) one.races.push(await race(one.count, options.seconds, cluster, cached));
   }
-  const first = median(races[0]!.rates);
-  const rows = races.map(({ count, rates, answered }) => [
+  const of = (races: readonly Race[], word: keyof Race): number[] => races.map((one) => one[word]);
+  const first = median(of(rows[0]!.races, 'rate'));
+  const cells = rows.map(({ count, races }) => [
     String(count),
-    formatRate(median(rates)),
-    formatRatio(ratio(median(rates), first)),
-    formatPercent(spread(rates)),
-    formatPercent(median(answered)),
+    formatRate(median(of(races, 'rate'))),
+    formatRatio(ratio(median(of(races, 'rate')), first)),
+    formatPercent(spread(of(races, 'rate'))),
+    formatNumber(median(of(races, 'cpuNs'))),
+    formatPercent(median(of(races, 'answered'))),
   ]);
   const { date, processor, cores, kernel, node, commit } = describeMachine();
   process.stdout.write(
     `${date}, ${processor} (${cores} cores), Linux ${kernel}, Node ${node}, commit ${commit}; ${SERVICES} services and ` +
       `1,000 cached names, one message in 16 stored anew; ${options.rounds} rounds of ${options.seconds} s\n\n` +
-      renderTable(['threads', 'messages/s', `of ${races[0]!.count}`, 'spread', 'answered'], rows),
+      renderTable(['threads', 'messages/s', `of ${rows[0]!.count}`, 'spread', 'CPU ns', 'answered'], cells),
   );
 }
 

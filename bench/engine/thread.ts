@@ -29,6 +29,8 @@ export interface ThreadResult {
   readonly messages: number;
   /** Of them: answered by the engine itself. */
   readonly answered: number;
+  /** CPU time of the thread, however long it had to wait for a core. */
+  readonly cpuMs: number;
 }
 
 /** Of 16 batches: this many ask for cluster names, one stores replies for cached names anew, the rest asks for those. */
@@ -67,9 +69,12 @@ function run(task: ThreadTask): ThreadResult {
   answered = 0;
   Atomics.add(race, RACE_READY, 1);
   Atomics.wait(race, RACE_STATE, 0);
+  const before = process.threadCpuUsage();
   let turns = 0;
   for (; Atomics.load(race, RACE_STATE) === 1; turns++) turn();
-  return { messages: turns * BATCHES * BATCH, answered: answered + turns * BATCH };
+  const used = process.threadCpuUsage(before);
+  const cpuMs = (used.user + used.system) / 1000;
+  return { messages: turns * BATCHES * BATCH, answered: answered + turns * BATCH, cpuMs };
 }
 
 parentPort?.postMessage(run(workerData as ThreadTask));
