@@ -163,8 +163,7 @@ export const LOG_KIND = 328; // u8: KIND_ of engine-as/answer/kind.ts
 export const LOG_SOCKADDR = 36; // 28 octets: struct sockaddr_in or sockaddr_in6
 
 // exchange: a query that left the fast face, saved until its answer is known
-export const EXCHANGE_STRIDE = 1040;
-export const EXCHANGE_NEXT = 0; // u32: free list and the owner's own lists
+export const EXCHANGE_STRIDE = 1040; // the first word is unused
 export const EXCHANGE_PROTO = 4; // u32: PROTO_
 export const EXCHANGE_ZONE = 8; // u32: zone entry
 export const EXCHANGE_STEP = 12; // u32: step index

@@ -41,7 +41,7 @@ export interface ShardSettings {
 export const SHARD_SETTINGS: ShardSettings = {
   useNative: true,
   hasTestHooks: false,
-  tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 8192, unreadBytesMax: 256 << 10 },
+  tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 8192, unreadBytesMax: 64 << 10 },
 };
 
 /** One configuration as the main thread gives it to the pool. */

@@ -75,6 +75,8 @@ export interface NativeSockets {
   trimHeap(): void;
   /** madvise(MADV_DONTNEED): the pages of a mapped file are mapped again when they are next used. */
   unmapPages(address: number, bytes: number): void;
+  /** madvise(MADV_DONTNEED): the pages that lie wholly within cost no memory, and read 0, until they are written again. */
+  discard(octets: Uint8Array): void;
 }
 
 /** Descriptors in use by one thread, for the thread that outlives it. Word = descriptor + 1, 0 = free. */
@@ -151,6 +153,8 @@ type Koffi = typeof import('koffi');
 
 const M_ARENA_MAX = -8;
 const MADV_DONTNEED = 4;
+/** The largest page that Linux has on these machines. */
+const PAGE_BYTES = 65536n;
 const EFD_CLOEXEC = 0o2000000;
 /** uv_poll handles that must not be collected: a collected one silences its socket. */
 const WATCHES = new Set<Watch>();
@@ -285,6 +289,13 @@ class KoffiSockets implements NativeSockets {
     this.#optional('int madvise(uintptr_t, size_t, int)')?.(address, bytes, MADV_DONTNEED);
   }
 
+  discard(octets: Uint8Array): void {
+    const at = this.addressOf(octets);
+    const first = ((at + PAGE_BYTES - 1n) / PAGE_BYTES) * PAGE_BYTES;
+    const end = ((at + BigInt(octets.length)) / PAGE_BYTES) * PAGE_BYTES;
+    if (end > first) this.#calls.madvise(first, end - first, MADV_DONTNEED);
+  }
+
   /** A call that other C libraries than glibc lack. */
   #optional(prototype: string): ((...values: number[]) => number) | undefined {
     try {
@@ -331,6 +342,7 @@ interface Calls {
   eventfd(value: number, flags: number): number;
   dup2(from: number, to: number): number;
   _exit(code: number): void;
+  madvise(address: bigint, bytes: bigint, advice: number): number;
 }
 
 function bindCalls(koffi: Koffi): Calls {
@@ -349,5 +361,6 @@ function bindCalls(koffi: Koffi): Calls {
     eventfd: libc.func('int eventfd(unsigned int, int)'),
     dup2: libc.func('int dup2(int, int)'),
     _exit: libc.func('void _exit(int)'),
+    madvise: libc.func('int madvise(uintptr_t, size_t, int)'),
   };
 }

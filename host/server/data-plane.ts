@@ -15,6 +15,7 @@ import { createMetrics, type Metrics } from '../metrics/registry.ts';
 import { slotReader, slotWriter, slowReasonReader } from '../metrics/slots.ts';
 import { nativeBaseOf } from '../net/sockets.ts';
 import { watchFootprint } from './footprint.ts';
+import { type StreamLimit, streamLimit } from './stream-limit.ts';
 
 /** How often retired memory is looked at. */
 const RECLAIM_MS = 100;
@@ -35,6 +36,7 @@ export class DataPlane {
   readonly writer: Writer;
   readonly metrics: Metrics;
   readonly pool: ShardPool;
+  readonly streamLimit: StreamLimit;
   readonly #timer: NodeJS.Timeout;
   readonly #endFootprint: () => void;
 
@@ -55,12 +57,18 @@ export class DataPlane {
     showSlowReasons(this.metrics, slowReasonReader(this.memory, areas));
     const restarts = (reason: RestartReason) =>
       this.metrics.counter('wasmdns_shard_restarts_total', 'Counter of shards that were replaced.', { reason });
+    this.streamLimit = streamLimit(shardCount);
+    const { connectionsMax } = this.streamLimit;
     this.pool = new ShardPool({
       memory: this.memory,
       module,
       plan: this.plan,
       log,
-      settings: { ...SHARD_SETTINGS, hasTestHooks: process.env['WASMDNS_TEST_HOOKS'] === '1' },
+      settings: {
+        ...SHARD_SETTINGS,
+        hasTestHooks: process.env['WASMDNS_TEST_HOOKS'] === '1',
+        tcp: { ...SHARD_SETTINGS.tcp, connectionsMax },
+      },
       entry: shardEntry(),
       onRestart: (_shard, reason) => this.metrics.slots.add(restarts(reason), 1),
       ...events,

@@ -108,6 +108,8 @@ export class Server {
     if (!isQuiet) for (const line of startLines(instance.listeners, ports)) log.plain(line);
     instance.announce(log);
     const { fallback } = this.plane.pool;
+    const { warning } = this.plane.streamLimit;
+    if (warning !== undefined) log.warning(warning);
     if (fallback !== undefined) log.warning(`UDP goes through node:dgram, one system call a message: ${fallback}`);
   }
 

@@ -48,7 +48,7 @@ function ratio(quota: string | undefined, period: string | undefined): number | 
   return value > 0 && Number.isFinite(value) ? value : undefined;
 }
 
-function readText(path: string): string | undefined {
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

@@ -52,6 +52,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log, onPan
     capacity: plan.exchangesPerShard,
     onFailure: (handle, rcode, text) => plane.slowPath.report(handle, rcode, text),
     onRecords: (generation, path, metadata) => drainLogRecords(area, generation, path, 0, metadata),
+    onForgotten: (at, bytes) => plane.sockets?.discard(area.octets.subarray(at, at + bytes)),
   });
   const handoff = new Handoff({
     area,

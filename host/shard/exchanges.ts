@@ -2,8 +2,7 @@
 // that finds it full gets SERVFAIL at once.
 //
 //   EXCHANGES ─► entry 0 │ entry 1 │ ... │ large blocks of LARGE_ENTRIES entries each │ spare entry
-//                fresh entries are taken in order, ended ones are chained by EXCHANGE_NEXT and taken first, so that
-//                memory is touched only as far as queries ever waited at the same time
+//                which of them are free: exchange-entries.ts
 
 import { FLAG_AD, RCODE_NOERROR, RCODE_SERVFAIL } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
@@ -16,9 +15,10 @@ import { decodeSocketAddress } from '../net/socket-address.ts';
 import type { ExchangeHandle, Exchanges, Metadata, Query, Rewritten } from '../plugin/contract.ts';
 import { NO_LABELS } from '../plugin/metadata.ts';
 import type { ShardArea } from './area.ts';
+import { ExchangeEntries } from './exchange-entries.ts';
 import type { Generation, ReplyPath } from './generation.ts';
 import { LargeMessages } from './large-messages.ts';
-import { type LeavingQuery, writeAsked } from './leaving.ts';
+import { isWrittenAbove, type LeavingQuery, writeAsked } from './leaving.ts';
 
 const REPLY_BYTES_MAX = 65535;
 /** finish(): the reply is no message, and nothing has happened. */
@@ -36,6 +36,8 @@ export interface ExchangeTableParts {
   onFailure(handle: ExchangeHandle, rcode: number, text: string): void;
   /** Log records may be waiting; the last of them is of a query with these labels. */
   onRecords(generation: Generation, path: ReplyPath, metadata: Metadata | undefined): void;
+  /** Nobody needs this part of shared memory any more. */
+  onForgotten(at: number, bytes: number): void;
 }
 
 export class ExchangeTable implements Exchanges {
@@ -44,21 +46,21 @@ export class ExchangeTable implements Exchanges {
   openCount = 0;
   readonly #area: ShardArea;
   readonly #parts: ExchangeTableParts;
-  readonly #capacity: number;
+  readonly #entries: ExchangeEntries;
   readonly #spare: number;
   readonly #large: LargeMessages;
   readonly #paths: (ReplyPath | undefined)[] = [];
   readonly #generations: (Generation | undefined)[] = [];
   readonly #metadata: (Metadata | undefined)[] = [];
-  #freeHead = 0;
-  #freshNext = 1;
+  readonly isOpen = (handle: ExchangeHandle): boolean => this.#paths[handle] !== undefined;
 
   constructor(parts: ExchangeTableParts) {
     this.#parts = parts;
     this.#area = parts.area;
     const largeBlocks = Math.min(LARGE_BLOCKS_MAX, Math.floor(parts.capacity / (4 * LARGE_ENTRIES)));
-    this.#capacity = parts.capacity - largeBlocks * LARGE_ENTRIES;
-    this.#large = new LargeMessages(this.at(this.#capacity + 1), largeBlocks, LARGE_ENTRIES * layout.EXCHANGE_STRIDE);
+    const capacity = parts.capacity - largeBlocks * LARGE_ENTRIES;
+    this.#entries = new ExchangeEntries(capacity);
+    this.#large = new LargeMessages(this.at(capacity + 1), largeBlocks, LARGE_ENTRIES * layout.EXCHANGE_STRIDE);
     this.#spare = parts.capacity + 1;
   }
 
@@ -97,8 +99,12 @@ export class ExchangeTable implements Exchanges {
     return handle;
   }
 
-  isOpen(handle: ExchangeHandle): boolean {
-    return this.#paths[handle] !== undefined;
+  /** Gives memory back that a storm has left. Called every heartbeat. */
+  sweep(nowMs: number): void {
+    const forgotten = this.#entries.shrink(nowMs, this.openCount, this.isOpen);
+    if (forgotten === undefined) return;
+    const at = this.at(forgotten.first);
+    this.#parts.onForgotten(at, this.at(forgotten.end) - at);
   }
 
   /** The query comes from no client any more: its address becomes 0.0.0.0, port 0. */
@@ -294,11 +300,8 @@ export class ExchangeTable implements Exchanges {
   #claim(leaving: LeavingQuery): ExchangeHandle {
     const isLarge = leaving.bytes > layout.EXCHANGE_MESSAGE_MAX;
     if (isLarge && !this.#large.hasFree) return 0;
-    let handle = this.#freeHead;
-    if (handle !== 0) this.#freeHead = this.#word(handle, layout.EXCHANGE_NEXT);
-    else if (this.#freshNext <= this.#capacity) handle = this.#freshNext++;
-    else return 0;
-    this.#hasRoom(handle, leaving.bytes);
+    const handle = this.#entries.claim();
+    if (handle !== 0) this.#hasRoom(handle, leaving.bytes);
     return handle;
   }
 
@@ -317,17 +320,14 @@ export class ExchangeTable implements Exchanges {
     if (generation.openCount === 0) generation.onIdle?.();
   }
 
-  /** Plugin rewrite will write the reply to a failure itself; the plugins above it then hear of no rcode. */
+  /** See leaving.ts. */
   isWrittenAbove(handle: ExchangeHandle): boolean {
-    const written = layout.ASKED_BY_ENGINE | layout.ASKED_RESTORED;
-    if (this.#word(handle, layout.EXCHANGE_ASKED + layout.ASKED_NAME_BYTES) === 0) return false;
-    return (this.#word(handle, layout.EXCHANGE_ASKED + layout.ASKED_FLAGS) & written) === written;
+    return isWrittenAbove(this.#area, this.at(handle));
   }
 
   #giveBack(handle: ExchangeHandle): void {
     this.#large.giveBack(handle);
-    this.#setWord(handle, layout.EXCHANGE_NEXT, this.#freeHead);
-    this.#freeHead = handle;
+    this.#entries.giveBack(handle);
   }
 
   /** A query whose question the engine's rules have changed gets it now; false: there is no room for it. */

@@ -37,3 +37,14 @@ export function writeAsked(
     (isRestored ? layout.ASKED_RESTORED : 0) | (loggedBytes << layout.ASKED_LOGGED_SHIFT);
   octets.set(asked.wire, at + layout.ASKED_NAME);
 }
+
+/**
+ * Plugin rewrite will write the reply to a failure of the exchange at `exchangeAt` itself; the plugins above it then hear of
+ * no rcode.
+ */
+export function isWrittenAbove({ words }: ShardArea, exchangeAt: number): boolean {
+  const asked = exchangeAt + layout.EXCHANGE_ASKED;
+  if (words[(asked + layout.ASKED_NAME_BYTES) >>> 2] === 0) return false;
+  const written = layout.ASKED_BY_ENGINE | layout.ASKED_RESTORED;
+  return (words[(asked + layout.ASKED_FLAGS) >>> 2]! & written) === written;
+}

@@ -178,12 +178,13 @@ class Shard {
   }
 
   #beat(): void {
-    const { area, engine, slowPath, streams } = this.#plane;
+    const { area, engine, exchanges, slowPath, streams } = this.#plane;
     const nowMs = performance.now();
     area.stamp(nowMs);
     engine.quiesce(this.#task.shard);
     streams.sweep(nowMs);
     slowPath.sweep(nowMs);
+    exchanges.sweep(nowMs);
     this.#count();
     Atomics.add(area.signed, (area.at + SHARD_HEARTBEAT) >>> 2, 1);
   }

@@ -49,6 +49,11 @@ export class DeadlineList {
   }
 }
 
+/** When the member was put on its list. */
+export function sinceMs({ deadlineMs, list }: Deadlined): number {
+  return deadlineMs - (list?.durationMs ?? 0);
+}
+
 export function clearDeadline(member: Deadlined): void {
   member.list?.remove(member);
 }

@@ -2,7 +2,8 @@
 //
 //   reading ──query left the fast face──► waiting ──reply──► reading
 //      │  ▲
-//      │  └── the client has read ── stalled: too many replies lie unread
+//      │  ├── the client has read ── stalled: too many replies lie unread
+//      │  └── its turn comes ── yielding: it has had enough for now, see stream-turns.ts
 //      └── deadline, end, error ──► closed
 
 import type { Socket } from 'node:net';
@@ -16,6 +17,7 @@ import type { Listening, ReplyPath } from './generation.ts';
 import type { Handoff } from './handoff.ts';
 import { drainLogRecords } from './log-lines.ts';
 import { clearDeadline, type Deadlined, type DeadlineList } from './stream-deadlines.ts';
+import type { Turning } from './stream-turns.ts';
 import type { TcpStreams } from './tcp.ts';
 
 const REPLY_BYTES_MAX = 65535;
@@ -25,6 +27,10 @@ const PARTIAL_BYTES_FIRST = 512;
 /** The room behind LARGE_IN's message, where the client's sockaddr stands while a query is served. */
 const SOCKADDR_AT = layout.LARGE_IN + 65536;
 const STAGING_BYTES = 64 << 10;
+/** Messages served at a time, while others may want something too. */
+const TURN_MESSAGES = 128;
+/** Who sends no more than this at a time need not stand in line. */
+const LITTLE_BYTES = 4096;
 /** Log records are read before the list is full. */
 const LOG_RECORDS_WAITING_MAX = layout.LOG_MAX >> 1;
 
@@ -36,7 +42,7 @@ export interface TcpParts {
   readonly streams: TcpStreams;
 }
 
-export class TcpConnection implements ReplyPath, Deadlined {
+export class TcpConnection implements ReplyPath, Deadlined, Turning {
   readonly proto = PROTO_TCP;
   readonly listening: Listening;
   previous: Deadlined | undefined;
@@ -51,7 +57,8 @@ export class TcpConnection implements ReplyPath, Deadlined {
   #partialBytes = 0;
   /** What follows the query that is being waited for. */
   #rest: Buffer | undefined;
-  #state: 'reading' | 'waiting' | 'stalled' | 'closed' = 'reading';
+  #state: 'reading' | 'waiting' | 'stalled' | 'yielding' | 'closed' = 'reading';
+  #turnLeft = 0;
   /** Within #consume(), which reads on by itself when a reply is there at once. */
   #isConsuming: boolean;
   /** Nothing more is to be served. */
@@ -80,7 +87,7 @@ export class TcpConnection implements ReplyPath, Deadlined {
     this.#isEnding = false;
     this.#hasEnded = false;
     parts.streams.fresh.set(this, performance.now());
-    socket.on('data', (chunk: Buffer) => this.#consume(chunk));
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => {
       if (this.#state === 'stalled') this.#goOn();
     });
@@ -130,15 +137,29 @@ export class TcpConnection implements ReplyPath, Deadlined {
     return { address, port: this.#socket.localPort ?? this.listening.port, family: address.includes(':') ? 6 : 4 };
   }
 
-  #consume(chunk: Buffer): void {
-    if (this.#state !== 'reading' || this.#isEnding || this.#rest !== undefined) {
+  takeTurn(): void {
+    if (this.#state === 'yielding') this.#goOn();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#state !== 'reading' || this.#isEnding || this.#rest !== undefined) this.#hold(chunk);
+    else if (chunk.length > LITTLE_BYTES && this.#parts.streams.turns.isCrowded) {
+      this.#yield();
       this.#hold(chunk);
-      return;
-    }
+    } else this.#consume(chunk);
+  }
+
+  #yield(): void {
+    this.#state = 'yielding';
+    this.#parts.streams.turns.join(this);
+  }
+
+  #consume(chunk: Buffer): void {
     const { area, engine, shard } = this.#parts;
     const startedMs = performance.now();
     area.stamp(startedMs);
     this.#isConsuming = true;
+    this.#turnLeft = TURN_MESSAGES;
     const used = this.#frames(chunk, startedMs);
     this.#isConsuming = false;
     this.#flush();
@@ -168,6 +189,7 @@ export class TcpConnection implements ReplyPath, Deadlined {
       if (chunk.length - at - LENGTH_BYTES < bytes) break;
       this.#serve(chunk, at + LENGTH_BYTES, bytes, startedMs);
       at += LENGTH_BYTES + bytes;
+      if (--this.#turnLeft === 0 && this.#state === 'reading') this.#yield();
     }
     return at;
   }

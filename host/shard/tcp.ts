@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShardSettings } from '../engine/messages.ts';
 import { ListenError } from '../net/transport.ts';
 import type { Listening } from './generation.ts';
-import { DeadlineList } from './stream-deadlines.ts';
+import { DeadlineList, sinceMs } from './stream-deadlines.ts';
+import { StreamTurns } from './stream-turns.ts';
 import { TcpConnection, type TcpParts } from './tcp-connection.ts';
 
 export type TcpLimits = ShardSettings['tcp'];
@@ -24,6 +25,7 @@ export class TcpStreams {
   /** Connections that have not sent a whole message yet. */
   readonly fresh: DeadlineList;
   readonly idle: DeadlineList;
+  readonly turns = new StreamTurns();
   readonly #connections = new Set<TcpConnection>();
 
   constructor(parts: Omit<TcpParts, 'streams'>, limits: TcpLimits) {
@@ -90,7 +92,8 @@ export class TcpStreams {
 
   /** Closes the connection that has been silent longest; false if all of them wait for replies. */
   #makeRoom(): boolean {
-    const silent = this.fresh.head ?? this.idle.head;
+    const [fresh, idle] = [this.fresh.head, this.idle.head];
+    const silent = fresh === undefined || (idle !== undefined && sinceMs(idle) < sinceMs(fresh)) ? idle : fresh;
     if (silent === undefined) return false;
     (silent as TcpConnection).destroy();
     return true;

@@ -58,3 +58,14 @@ test('errno texts', () => {
   assert.equal(errorText(Object.assign(new Error('x'), { code: 'EADDRINUSE' })), 'address already in use');
   assert.equal(errorText(new Error('something else')), 'something else');
 });
+
+test('discarded pages read 0, and what surrounds them stays', { skip }, () => {
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: 16, shared: true });
+  const octets = new Uint8Array(memory.buffer).fill(7);
+  sockets.discard(octets.subarray(100_000, 900_000));
+  // Whole pages of 64 KiB
+  for (const at of [0, 99_999, 2 * 65536 - 1, 13 * 65536, 900_000, octets.length - 1]) assert.equal(octets[at], 7);
+  for (const at of [2 * 65536, 500_000, 13 * 65536 - 1]) assert.equal(octets[at], 0);
+  octets[500_000] = 1;
+  assert.equal(octets[500_000], 1);
+});

@@ -23,6 +23,7 @@ function createTable(capacity: number) {
   const failures: string[] = [];
   const sent: Sent[] = [];
   const order: string[] = [];
+  const forgotten: number[] = [];
   const generation: Generation = { number: 1, blocks: new Map(), openCount: 0, onIdle: undefined, onPanic: () => {} };
   const table = new ExchangeTable({
     area,
@@ -44,6 +45,10 @@ function createTable(capacity: number) {
       failures.push(`${handle} ${rcode} ${text}`);
     },
     onRecords: () => order.push('log'),
+    onForgotten: (at, bytes) => {
+      area.octets.fill(0, at, at + bytes);
+      forgotten.push(bytes);
+    },
   });
   const path: ReplyPath = {
     listening: { address: '', port: 53, server: '', program: 0, isDebugging: false, showsStack: false, generation },
@@ -79,7 +84,7 @@ function createTable(capacity: number) {
   };
   const saved = (handle: number): string =>
     area.octets.toString('latin1', table.offset(handle), table.offset(handle) + table.bytes(handle));
-  return { table, area, open, saved, sent, failures, order, generation, path };
+  return { table, area, open, saved, sent, failures, order, forgotten, generation, path };
 }
 
 test('queries are saved and ended in any order, and never more than the table holds', () => {
@@ -126,6 +131,40 @@ test('queries are saved and ended in any order, and never more than the table ho
     }),
     { numRuns: 60 },
   );
+});
+
+test('what a storm has left is given back, half of it at a time, and no open exchange with it', () => {
+  const { table, open, saved, sent, forgotten } = createTable(11_000);
+  const texts = new Map<number, string>();
+  for (let n = 0; n < 9000; n++) texts.set(open(`query ${n}`), `query ${n}`);
+  const kept = new Set([10, 3000, 7000]);
+  table.sweep(1000);
+  assert.deepEqual(forgotten, [], 'all of them are open');
+  for (const handle of [...texts.keys()].filter((each) => !kept.has(each))) {
+    table.fail(handle, 2, '');
+    texts.delete(handle);
+  }
+  sent.length = 0;
+  const entries = () => forgotten.splice(0).map((bytes) => bytes / layout.EXCHANGE_STRIDE);
+  table.sweep(2000);
+  table.sweep(2500);
+  assert.deepEqual(entries(), [9000 - 7000], 'above 7000, once a second');
+  // The lowest are taken first, beside those that are open
+  assert.equal(open('new'), 1);
+  table.drop(1);
+  assert.equal(saved(7000), texts.get(7000));
+  table.finish(7000, table.offset(7000), 1);
+  for (const ms of [4000, 5000, 6000, 7000]) table.sweep(ms);
+  assert.deepEqual(entries(), [3501, 499], 'half, then down to 3000');
+  assert.equal(saved(3000), texts.get(3000));
+  table.drop(3000);
+  for (const ms of [8000, 9000, 10_000]) table.sweep(ms);
+  assert.deepEqual(entries(), [3000 - 2048], 'and not below 2048');
+  assert.equal(saved(10), texts.get(10));
+  // All of the room is there again, but for 16 blocks of 64 KiB
+  const handles = new Set<number>([10]);
+  for (let handle = open('x'); handle !== 0; handle = open('x')) handles.add(handle);
+  assert.equal(handles.size, 11_000 - 16 * Math.ceil(65536 / layout.EXCHANGE_STRIDE));
 });
 
 test('an exchange that has ended cannot be ended again', () => {

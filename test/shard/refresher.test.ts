@@ -36,6 +36,7 @@ function createWorld(capacity: number, shardCount: number) {
     },
     onFailure: () => assert.fail('nobody hears of it'),
     onRecords: () => assert.fail(),
+    onForgotten: () => assert.fail(),
   });
   const ended: string[] = [];
   const left: { handle: number; way: 'relay' | 'slow' }[] = [];

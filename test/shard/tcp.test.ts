@@ -204,6 +204,56 @@ test('the connection that has waited longest makes room for a new one', () =>
     { tcp: { connectionsMax: 3 } },
   ));
 
+test('who has asked long ago makes room before a new one that has not asked yet', () =>
+  serving(
+    async (_server, port) => {
+      const asked = await TcpClient.connect(port);
+      asked.write(framed(question('a.example.')));
+      await asked.received(1);
+      await sleep(50);
+      const others = [await TcpClient.connect(port), await TcpClient.connect(port)];
+      const fourth = await TcpClient.connect(port);
+      await asked.closed;
+      for (const client of [...others, fourth]) {
+        client.write(framed(question('a.example.')));
+        await client.received(1);
+        client.close();
+      }
+    },
+    { tcp: { connectionsMax: 3 } },
+  ));
+
+test('clients that send thousands of queries in one go take turns, and get all their replies', () =>
+  serving(
+    async (server, port) => {
+      const count = 20_000;
+      const clients = await Promise.all([1, 2].map(() => TcpClient.connect(port)));
+      const asked = [0, 1].map((n) =>
+        Buffer.concat(Array.from({ length: count }, (_, id) => framed(question(`client${n}.example.`, { id })))),
+      );
+      for (const [n, client] of clients.entries()) client.write(asked[n]!);
+      for (const client of clients) {
+        const replies = await client.received(count, 60_000);
+        assert.ok(replies.every(({ id }, n) => id === n));
+        client.close();
+      }
+      await until('all of them are logged', () => server.messages.length >= 2 * count);
+      const names = server.messages.map((message) => (message as string[])[1]!);
+      const [first, second] = [...new Set(names)];
+      const both = names.slice(names.indexOf(second!), Math.min(names.lastIndexOf(first!), names.lastIndexOf(second!)));
+      assert.ok(both.length > count / 2, 'the clients did not ask at the same time');
+      let longest = 0;
+      let run = 0;
+      for (const [at, name] of both.entries()) {
+        run = name === both[at - 1] ? run + 1 : 1;
+        longest = Math.max(longest, run);
+      }
+      assert.ok(longest <= 300, `${longest} queries of one client while the other waited`);
+    },
+    {},
+    { step: 'whoami', isLogging: true },
+  ));
+
 test('thousands of broken streams leave nothing behind', () =>
   serving(
     async (_server, port) => {

@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly shards?: number;
   /** Do not wait for /ready: the API server is not meant to answer. */
   readonly isUnsynced?: boolean;
+  /** The words of a command that runs the server in its place: taskset, prlimit. */
+  readonly under?: readonly string[];
   /** More `@WORD@`s of the Corefile. */
   readonly words?: Readonly<Record<string, string | number>>;
 }
@@ -100,7 +102,8 @@ export async function startServer(seat: Seat, template: string, options: ServerO
   const corefilePath = join(scratchDirectory(), `Corefile.${seat}.${ports.dns}`);
   writeFileSync(corefilePath, await fillCorefile(template, ports, options));
   const { command, args } = commandOf(seat, corefilePath, options.shards ?? 1);
-  const child = new Child(`${seat}-${ports.dns}`, command, args, options.env === undefined ? {} : { env: options.env });
+  const [first, ...rest] = [...(options.under ?? []), command, ...args];
+  const child = new Child(`${seat}-${ports.dns}`, first!, rest, options.env === undefined ? {} : { env: options.env });
   const server = new DnsServer(seat, child, ports, corefilePath);
   await waitUntilServing(server, !options.isUnsynced && template.includes('@READY@'));
   return server;

@@ -1,0 +1,121 @@
+// What a server costs, and how it answers those who ask little while others ask much.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { ask, percentile } from '../support/ask.ts';
+import { sleep } from '../support/child.ts';
+import { TcpClient } from '../support/dns-client.ts';
+import { type DnsServer, httpStatus } from '../support/server.ts';
+
+const TICKS_PER_SECOND = 100;
+const PROBE_MS = 200;
+const PROBE_TIMEOUT_MS = 5000;
+
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** The lowest RSS of some time: what stays, not what passes with the next collections. */
+export async function settledBytes({ child }: DnsServer, milliseconds: number): Promise<number> {
+  let lowest = child.residentBytes();
+  for (const endMs = performance.now() + milliseconds; performance.now() < endMs; ) {
+    await sleep(100);
+    lowest = Math.min(lowest, child.residentBytes());
+  }
+  return lowest;
+}
+
+/** From now on peakBytes() looks at what comes (proc(5): clear_refs). */
+export function forgetPeak({ child }: DnsServer): void {
+  writeFileSync(`/proc/${child.pid}/clear_refs`, '5');
+}
+
+/** The highest RSS since the start or forgetPeak(). */
+export function peakBytes({ child }: DnsServer): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+([0-9]+) kB/.exec(status)?.[1] ?? 0) * 1024;
+}
+
+/** User and system time so far. */
+export function cpuSeconds({ child }: DnsServer): number {
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Datagrams that found the server's socket buffer full, so far. */
+export function droppedDatagrams({ port }: DnsServer): number {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = ['udp', 'udp6'].flatMap((file) => readFileSync(`/proc/net/${file}`, 'latin1').trim().split('\n'));
+  const words = lines.map((line) => line.trim().split(/\s+/));
+  return words.reduce((sum, each) => (each[1]?.endsWith(suffix) ? sum + Number(each.at(-1)) : sum), 0);
+}
+
+const PROBES = ['health', 'metrics', 'tcp'] as const;
+type Probe = (typeof PROBES)[number];
+
+/** How long each took, in milliseconds; Infinity for one that failed. tcp: a new connection and a query. */
+export type Probed = Readonly<Record<Probe, readonly number[]>>;
+
+/** Asks from beside, a little at a time, until it is told to stop. */
+export class Bystander {
+  readonly #server: DnsServer;
+  readonly #name: string;
+  readonly #answer: string;
+  readonly #probed: Record<Probe, number[]> = { health: [], metrics: [], tcp: [] };
+  readonly #done: Promise<void>;
+  #isStopped: boolean = false;
+
+  /** @param answer to A of `name`, in the words of ask() */
+  constructor(server: DnsServer, name: string, answer: string) {
+    this.#server = server;
+    this.#name = name;
+    this.#answer = answer;
+    this.#done = this.#run();
+  }
+
+  async stop(): Promise<Probed> {
+    this.#isStopped = true;
+    await this.#done;
+    return this.#probed;
+  }
+
+  async #run(): Promise<void> {
+    const { ports, port } = this.#server;
+    while (!this.#isStopped) {
+      await this.#time('health', async () => (await httpStatus(ports.health, '/health', PROBE_TIMEOUT_MS)) === 200);
+      await this.#time('metrics', async () => (await httpStatus(ports.metrics, '/metrics', PROBE_TIMEOUT_MS)) === 200);
+      await this.#time('tcp', () => this.#asks(new TcpClient(port)));
+      await sleep(PROBE_MS);
+    }
+  }
+
+  async #asks(client: TcpClient): Promise<boolean> {
+    const answer = await ask(client, this.#name, 'A', PROBE_TIMEOUT_MS);
+    client.close();
+    return answer === this.#answer;
+  }
+
+  async #time(what: Probe, work: () => Promise<boolean>): Promise<void> {
+    const since = performance.now();
+    const isRight = await work().catch(() => false);
+    this.#probed[what].push(isRight ? performance.now() - since : Number.POSITIVE_INFINITY);
+  }
+}
+
+export function probedText(probed: Probed): string {
+  const texts = PROBES.map((what) => {
+    const [p90, slowest] = [0.9, 1].map((share) => percentile(probed[what], share).toFixed(0));
+    return `${what} p90 ${p90} max ${slowest}`;
+  });
+  return `beside, in ms: ${texts.join(', ')}`;
+}
+
+/** A health check or a scrape waits no longer than a second, nor does a query over TCP; on a busy machine, most of them. */
+export function assertServed(probed: Probed): void {
+  for (const what of PROBES) {
+    assert.ok(probed[what].length >= 3, `only ${probed[what].length} probes`);
+    assert.ok(
+      percentile(probed[what], 0.9) < 1000 && percentile(probed[what], 1) < PROBE_TIMEOUT_MS,
+      probedText(probed),
+    );
+  }
+}
