@@ -10,8 +10,8 @@ export interface Disagreement {
 
 /** @param ours wasmdns's verdict. */
 export function disagreement(ours: Verdict, theirs: Verdict): Disagreement | undefined {
-  if (ours.kind === 'refused' && isNotYet(ours.problem.text)) {
-    return { kind: 'not yet', text: ours.problem.text };
+  if (ours.kind === 'refused' && ours.problem.text.includes('not supported yet')) {
+    return theirs.kind === 'refused' ? undefined : { kind: 'not yet', text: ours.problem.text };
   }
   if (ours.kind !== theirs.kind) return { kind: 'verdict', text: `${tell(ours)}\n  / ${tell(theirs)}` };
   if (ours.kind === 'serving' && theirs.kind === 'serving') {
@@ -62,8 +62,4 @@ function bare(text: string): string {
     .replace(/, did you mean "[^"]*"\?/g, '')
     .replace(/\S+:[0-9]+ - Error during parsing: /g, '')
     .trim();
-}
-
-function isNotYet(text: string): boolean {
-  return /not supported|not implemented|does not have (?:it )?yet|not here yet|is not yet/i.test(text);
 }
