@@ -42,7 +42,7 @@ const KEY_BYTES: u32 = 0; // u32: of the name in front of the zone, 0 = not expe
 const KEY_HASH: u32 = 4; // u32
 const OWNER: u32 = 8; // u32: address that is read as an owner
 const SETS: u32 = 12; // u32: and as a blob of RRsets
-/** Fewer messages are served as soon as they would have been looked at. */
+/** Fewer messages are served as soon as they would have been looked at; so is a batch whose first ones lie in no zone. */
 const MESSAGES_MIN: u32 = 4;
 /** A smaller table, with all that it leads to, stays in the second-level cache anyway. */
 const ENTRIES_MIN: u32 = 1 << 16;
@@ -66,10 +66,15 @@ export function lookAhead(listener: u32, messages: u32): void {
   if (!findStore(listener)) return;
   const first = area + NAME_SCRATCH + AHEAD;
   const end = first + messages * AHEAD_STRIDE;
+  let expected: u32 = 0;
   for (let i: u32 = 0; i < messages; i++) {
+    if (i == MESSAGES_MIN && !expected) {
+      storeAhead = 0; // the batch asks for other names
+      return;
+    }
     // Bounds: i < BATCH, as in all passes
     const bytes = load<u32>(area + RECEIVE_HEADERS + i * MMSGHDR_STRIDE + MMSGHDR_LEN);
-    hashKey(area + RECEIVE_SLOTS + i * RECEIVE_STRIDE, bytes, first + i * AHEAD_STRIDE);
+    if (hashKey(area + RECEIVE_SLOTS + i * RECEIVE_STRIDE, bytes, first + i * AHEAD_STRIDE)) expected++;
   }
   // An owner is never freed while a batch is being served; the table itself may stand in for one.
   for (let at = first; at < end; at += AHEAD_STRIDE) store<u32>(at + OWNER, ownerAhead(table, load<u32>(at + KEY_HASH)));
@@ -113,8 +118,8 @@ function findStore(listener: u32): bool {
   return false;
 }
 
-/** Fills the record with the key of the message's name, if it lies in the zone. */
-function hashKey(message: u32, bytes: u32, record: u32): void {
+/** Fills the record with the key of the message's name; false: it does not lie in the zone. */
+function hashKey(message: u32, bytes: u32, record: u32): bool {
   const name = message + HEADER_BYTES;
   const end = message + bytes;
   let p = name;
@@ -124,19 +129,20 @@ function hashKey(message: u32, bytes: u32, record: u32): void {
     const octet: u32 = load<u8>(p); // Bounds: p < end
     p += octet + 1;
     if (octet == 0) break;
-    if (octet > <u32>LABEL_BYTES_MAX) return;
+    if (octet > <u32>LABEL_BYTES_MAX) return false;
   }
   const total = p - name;
   // Bounds: a message fits its slot, behind which there are others
-  if (p > end || total > <u32>NAME_BYTES_MAX || total <= zoneBytes) return;
-  if (!sameLower(p - zoneBytes, zoneName, zoneBytes)) return;
+  if (p > end || total > <u32>NAME_BYTES_MAX || total <= zoneBytes) return false;
+  if (!sameLower(p - zoneBytes, zoneName, zoneBytes)) return false;
   const keyBytes = total - zoneBytes;
   if (load<u8>(name + 1) == UNDERSCORE) {
     store<u32>(record + KEY_HASH, hashOfPort(name, keyBytes));
-    return;
+    return true;
   }
   store<u32>(record + KEY_BYTES, keyBytes);
   store<u32>(record + KEY_HASH, hashOfKey(storeAhead, name, keyBytes));
+  return true;
 }
 
 /** Of `_port._proto` and what follows: the key has no underscores (records/lookup.ts). */
