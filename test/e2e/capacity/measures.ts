@@ -1,7 +1,7 @@
 // What a server costs, and how it answers those who ask little while others ask much.
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { ask, percentile } from '../support/ask.ts';
 import { sleep } from '../support/child.ts';
 import { TcpClient } from '../support/dns-client.ts';
@@ -9,29 +9,44 @@ import { type DnsServer, httpStatus } from '../support/server.ts';
 
 const TICKS_PER_SECOND = 100;
 const PROBE_MS = 200;
+const PEAK_LOOK_MS = 50;
 const PROBE_TIMEOUT_MS = 5000;
 
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
-/** The lowest RSS of some time: what stays, not what passes with the next collections. */
-export async function settledBytes({ child }: DnsServer, milliseconds: number): Promise<number> {
-  let lowest = child.residentBytes();
-  for (const endMs = performance.now() + milliseconds; performance.now() < endMs; ) {
+/** Memory of its own, not counting pages of files, which come and go. */
+export function ownBytes({ child }: DnsServer): number {
+  return statusBytes(child.pid, 'RssAnon') + statusBytes(child.pid, 'RssShmem');
+}
+
+function statusBytes(pid: number, word: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`${word}:\\s+([0-9]+) kB`).exec(status)?.[1] ?? 0) * 1024;
+}
+
+/** The least of some time: what stays, not what passes with the next collections. Ends early below `enough`. */
+export async function settledBytes(server: DnsServer, milliseconds: number, enough = 0): Promise<number> {
+  let lowest = ownBytes(server);
+  for (const endMs = performance.now() + milliseconds; performance.now() < endMs && lowest > enough; ) {
     await sleep(100);
-    lowest = Math.min(lowest, child.residentBytes());
+    lowest = Math.min(lowest, ownBytes(server));
   }
   return lowest;
 }
 
-/** From now on peakBytes() looks at what comes (proc(5): clear_refs). */
-export function forgetPeak({ child }: DnsServer): void {
-  writeFileSync(`/proc/${child.pid}/clear_refs`, '5');
-}
-
-/** The highest RSS since the start or forgetPeak(). */
-export function peakBytes({ child }: DnsServer): number {
-  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+([0-9]+) kB/.exec(status)?.[1] ?? 0) * 1024;
+/** Watches how much memory of its own the server takes at most; call what is returned for the figure. */
+export function watchPeak(server: DnsServer): () => number {
+  let peak = ownBytes(server);
+  const look = (): void => {
+    peak = Math.max(peak, ownBytes(server));
+  };
+  const timer = setInterval(look, PEAK_LOOK_MS);
+  timer.unref();
+  return () => {
+    look();
+    clearInterval(timer);
+    return peak;
+  };
 }
 
 /** User and system time so far. */
