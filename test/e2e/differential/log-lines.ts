@@ -30,12 +30,12 @@ export async function compareLogs(left: Logging, right: Logging, leeway: LogLeew
 
 function compareOnce(left: Logging, right: Logging, { hasManyUpstreams, showsFirst }: LogLeeway): string[] {
   const counts = new Map<string, number>();
-  const add = (told: string, by: number) => {
-    const line = showsFirst ? told.replace(/(?<= plugin\/errors: ).*/, '@FIRST@') : told;
+  const add = (line: string, by: number) => {
     if (!hasManyUpstreams || line.startsWith('[INFO] ')) counts.set(line, (counts.get(line) ?? 0) + by);
   };
-  for (const line of linesOf(left)) add(line, 1);
-  for (const line of linesOf(right)) add(line, -1);
+  const told = (logging: Logging) => (showsFirst ? withOneFirst(linesOf(logging)) : linesOf(logging));
+  for (const line of told(left)) add(line, 1);
+  for (const line of told(right)) add(line, -1);
   const differences: string[] = [];
   for (const [line, count] of counts) {
     const side = count > 0 ? 'left' : 'right';
@@ -44,6 +44,12 @@ function compareOnce(left: Logging, right: Logging, { hasManyUpstreams, showsFir
   // Lines of one query stand together: what is alike in them comes first
   const words = (text: string) => text.slice(text.indexOf('"'));
   return differences.sort((a, b) => (words(a) < words(b) ? -1 : 1));
+}
+
+/** All lines of errors as one: which failure is shown, and how often, depends on when it came. */
+function withOneFirst(lines: readonly string[]): string[] {
+  const shown = lines.map((line) => line.replace(/(?<= plugin\/errors: ).*/, '@FIRST@'));
+  return shown.filter((line, at) => !line.endsWith('@FIRST@') || shown.indexOf(line) === at);
 }
 
 function linesOf({ child, ports }: Logging): string[] {

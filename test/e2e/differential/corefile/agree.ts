@@ -38,7 +38,9 @@ export function disagreement(ours: Verdict, theirs: Verdict): Disagreement | und
 
 /** Start-up lines as they stand for each listener; CoreDNS takes the listeners themselves in any order. */
 function byListener(lines: readonly string[]): string {
-  const groups = Map.groupBy(lines, (line) => line.slice(line.lastIndexOf(':')));
+  // A file's path that is taken for a zone leads through the server's own directory
+  const zones = lines.map((line) => line.replace(/\S*\/(?:wasmdns|coredns)-[^/]+\//, '@FILES@/'));
+  const groups = Map.groupBy(zones, (line) => line.slice(line.lastIndexOf(':')));
   return [...groups.keys()]
     .sort()
     .flatMap((key) => groups.get(key)!)
