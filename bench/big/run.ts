@@ -8,7 +8,7 @@ import { describeMachine } from '../machine.ts';
 import { coredns } from '../peers/coredns.ts';
 import type { Peer, Room } from '../peers/peer.ts';
 import { wasmdns } from '../peers/wasmdns.ts';
-import { stopAll } from '../processes.ts';
+import { killAll, stopAll } from '../processes.ts';
 import { note } from '../stage.ts';
 import { median } from '../statistics.ts';
 import { BigCluster, type Content } from './cluster.ts';
@@ -154,6 +154,7 @@ function readPlan(directory: string): Plan & { parts: readonly string[] } {
 
 async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'wasmdns-bench-'));
+  process.once('exit', killAll);
   try {
     const plan = readPlan(directory);
     for (const part of plan.parts) await PARTS[part]!(plan);

@@ -20,6 +20,8 @@ export interface Answer {
 
 const ANSWER_MS = 120_000;
 const POLL_MS = 5;
+/** A query that comes before the server listens is lost: soon asked again. */
+const REPLY_MS = 20;
 
 export class Subject {
   readonly name: string;
@@ -58,7 +60,7 @@ export class Subject {
   async until(name: string, isRight: (answer: Answer) => boolean, type: keyof typeof TYPES = 'A'): Promise<number> {
     const since = performance.now();
     for (;;) {
-      const answer = await this.ask(name, type, 4096, 'udp', 500);
+      const answer = await this.ask(name, type, 4096, 'udp', REPLY_MS);
       if (answer !== undefined && isRight(answer)) return performance.now() - since;
       if (this.process.hasEnded) throw new Error(`${this.name} has ended:\n${this.process.logTail()}`);
       if (performance.now() - since > ANSWER_MS) throw new Error(`${this.name} does not answer ${name} right`);
