@@ -291,8 +291,11 @@ for (const [zone, what, isRight] of [
   test(`100,000 queries for an upstream that ${what}`, async () => {
     const words = { SLOW: await freePort(), MUTE: await freePort() };
     const upstreams = [await startSlowUpstream(words.SLOW, 1000), await startSlowUpstream(words.MUTE, -1)];
-    await withServer((server) => offerToSlow(server, zone, isRight), { template: SLOW, words });
-    for (const child of upstreams) child.kill('SIGKILL');
+    try {
+      await withServer((server) => offerToSlow(server, zone, isRight), { template: SLOW, words });
+    } finally {
+      for (const child of upstreams) child.kill('SIGKILL');
+    }
   });
 }
 
