@@ -89,6 +89,7 @@ export function prefixesProblem(octets: Uint8Array): Problem {
 const TOO_SHORT = 'dns: buffer size too small';
 const OPTION_LLQ = 1;
 const OPTION_UPDATE_LEASE = 2;
+const LLQ_BYTES = 18;
 const OPTION_EDE = 15;
 const OPTION_REPORTING = 18;
 const OPTION_ZONEVERSION = 19;
@@ -113,16 +114,32 @@ function optionProblem(code: number, value: Uint8Array): Problem {
     return bytes === 0 || bytes === 2 ? undefined : `length mismatch, want 0/2 but got ${bytes}`;
   if (code === OPTION_EXPIRE) return unless(bytes === 0 || bytes >= 4);
   if (code === OPTION_EDE || code === OPTION_ZONEVERSION) return unless(bytes >= 2);
-  if (code === OPTION_LLQ) return unless(bytes >= 18);
+  if (code === OPTION_LLQ) return unless(bytes >= LLQ_BYTES);
   if (code === OPTION_REPORTING && !hasName(value)) return `bad agent domain: ${TOO_SHORT}`;
   return code === OPTION_UPDATE_LEASE ? unless(bytes === 4 || bytes === 8) : undefined;
 }
 
+/** Octets of an option's data when CoreDNS's library has read it and packs it anew. The option is sound. */
+export function packedOptionBytes(code: number, value: Uint8Array): number {
+  const bytes = value.length;
+  if (code === OPTION_EXPIRE) return Math.min(bytes, 4);
+  if (code === OPTION_KEEPALIVE) return value.every((octet) => octet === 0) ? 0 : bytes;
+  if (code === OPTION_ECS) return u16(value, 0) === 0 ? 4 : 4 + ((value[2]! + 7) >> 3);
+  if (code === OPTION_LLQ) return LLQ_BYTES;
+  if (code === OPTION_UPDATE_LEASE) return value.subarray(4).every((octet) => octet === 0) ? 4 : bytes;
+  return code === OPTION_REPORTING ? nameBytes(value) : bytes;
+}
+
 /** An uncompressed name stands in front (RFC 9567 §5.1). */
 function hasName(value: Uint8Array): boolean {
+  return nameBytes(value) <= value.length;
+}
+
+/** Octets of that name; more than there are if it is not whole. */
+function nameBytes(value: Uint8Array): number {
   let at = 0;
   while (at < value.length && value[at] !== 0) at += value[at]! > 0x3f ? value.length : value[at]! + 1;
-  return at < value.length;
+  return at + 1;
 }
 
 /** RFC 7871 §6. */

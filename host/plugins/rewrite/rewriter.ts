@@ -4,6 +4,7 @@ import { RCODE_MASK, RCODE_NOERROR, RCODE_SERVFAIL } from '../../../engine-as/sh
 import type { Edns } from '../../dns/edns.ts';
 import { composeMessage, type Message } from '../../dns/message.ts';
 import { NameError } from '../../dns/name.ts';
+import { packedOptionBytes } from '../../dns/rdata-lists.ts';
 import type {
   Answer,
   Rewritten as AnswerRewritten,
@@ -134,11 +135,13 @@ function loggedBytes(
   const edns = message.edns && isBorrowed ? echo(message.edns, services) : message.edns;
   const wire = message.questions[0]!.wire.length;
   const name = target === undefined ? wire : textBytes(target.endsWith('.') ? target : `${target}.`);
-  return { loggedBytes: composeMessage({ ...message, edns }).length - wire + name };
+  const options = edns?.options ?? [];
+  const repacked = options.reduce((sum, { code, octets }) => sum + packedOptionBytes(code, octets) - octets.length, 0);
+  return { loggedBytes: composeMessage({ ...message, edns }).length + repacked - wire + name };
 }
 
-/** The query's OPT as a reply has it (CoreDNS core, A5). */
-function echo(edns: Edns, { isEchoed }: ShardServices): Edns {
-  const options = edns.options.filter(({ code }) => isEchoed(code));
-  return { ...edns, extendedRcode: 0, version: 0, flags: edns.flags & 0xff00, options };
+/** The query's OPT as a reply has it (CoreDNS core, A5): its owner is the root, whoever it was. */
+function echo({ payloadBytes, flags, options }: Edns, { isEchoed }: ShardServices): Edns {
+  const echoed = options.filter(({ code }) => isEchoed(code));
+  return { payloadBytes, extendedRcode: 0, version: 0, flags: flags & 0xff00, options: echoed };
 }

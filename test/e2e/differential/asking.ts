@@ -31,6 +31,8 @@ export interface Session {
   readonly allowed: ReadonlyMap<string, number>;
   readonly notes: ReadonlyMap<string, number>;
   readonly strays: number;
+  /** Lane.signed of all lanes. */
+  readonly signed: readonly string[];
 }
 
 export interface Order {
@@ -74,6 +76,7 @@ export async function askBoth(order: Order): Promise<Session> {
   };
   await Promise.all(lanes.map(work));
   const strays = silent < SILENT_MAX ? lanes.flatMap((lane) => lane.strays()).length : 0;
+  const signed = lanes.flatMap((lane) => lane.signed);
   for (const lane of lanes) lane.close();
   const findings: Finding[] = [];
   const unsteady: Finding[] = [];
@@ -83,7 +86,7 @@ export async function askBoth(order: Order): Promise<Session> {
     (isSteady ? findings : unsteady).push(suspect);
   }
   lane.close();
-  return { asked, findings, unsteady, allowed, notes, strays };
+  return { asked, findings, unsteady, allowed, notes, strays, signed };
 }
 
 function shorter({ replyTimeoutMs }: Promises): number {

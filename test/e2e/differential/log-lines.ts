@@ -16,6 +16,8 @@ export interface LogLeeway {
   readonly hasManyUpstreams: boolean;
   /** `errors { consolidate ... show_first }` tells the failure that happened to come first. */
   readonly showsFirst: boolean;
+  /** Lines with one of these texts are not compared. */
+  readonly skipped: readonly string[];
 }
 
 /** One line for each that only one server has printed, if they are more than may differ. */
@@ -28,9 +30,10 @@ export async function compareLogs(left: Logging, right: Logging, leeway: LogLeew
   return differences.length > leeway.lines ? differences : [];
 }
 
-function compareOnce(left: Logging, right: Logging, { hasManyUpstreams, showsFirst }: LogLeeway): string[] {
+function compareOnce(left: Logging, right: Logging, { hasManyUpstreams, showsFirst, skipped }: LogLeeway): string[] {
   const counts = new Map<string, number>();
   const add = (line: string, by: number) => {
+    if (skipped.some((text) => line.includes(text))) return;
     if (!hasManyUpstreams || line.startsWith('[INFO] ')) counts.set(line, (counts.get(line) ?? 0) + by);
   };
   const told = (logging: Logging) => (showsFirst ? withOneFirst(linesOf(logging)) : linesOf(logging));

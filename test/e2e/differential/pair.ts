@@ -38,6 +38,8 @@ export class Lane {
   private readonly sides: Sides;
   private readonly promises: Promises;
   private readonly clients = new Map<string, readonly [DnsClient, DnsClient]>();
+  /** How log lines name the queries that had a TSIG. */
+  readonly signed: string[] = [];
   private nextId: number;
 
   constructor(sides: Sides, promises: Promises, firstId: number) {
@@ -68,6 +70,7 @@ export class Lane {
 
   private async exchange(probe: Probe, token: string): Promise<Outcome> {
     this.nextId = (this.nextId + 1) & 0xffff;
+    if (probe.extras.includes('tsig')) this.signed.push(`- ${this.nextId} "`);
     const sent = composeProbe(probe, token, this.nextId);
     const timeoutMs = isSilenceDue(sent) ? SILENCE_MS : (this.promises.replyTimeoutMs ?? REPLY_TIMEOUT_MS);
     const [left, right] = this.pair(probe);

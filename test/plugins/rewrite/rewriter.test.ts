@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseMessage, rcodeOf } from '../../../host/dns/message.ts';
-import { spelledText } from '../../../host/dns/name.ts';
+import { composeName, spelledText } from '../../../host/dns/name.ts';
 import { composeAddress } from '../../../host/dns/rdata.ts';
 import { errorAnswer } from '../../../host/plugin/chain.ts';
 import type { Answer, Query, ShardServices } from '../../../host/plugin/contract.ts';
@@ -100,6 +100,13 @@ describe('a reply', () => {
     assert.equal(await logged('rewrite edns0 local set 65000 abcd revert', failure), base + 11 + 8);
     // A reply borrows a copy in which the options are reverted
     assert.equal(await logged('rewrite edns0 local set 65000 abcd revert'), base + 11 + 10 + 8);
+    // Its owner is the root then
+    const owned = { ...plain, message: { ...plain.message, edns: { ...asked, owner: composeName('x.') } } };
+    const { rewritten } = (await run('rewrite type A AAAA', owned, failure)).outcome;
+    assert.equal(rewritten!.loggedBytes, base + 11);
+    // Options count as CoreDNS's library packs them: a timeout of 0 is none
+    asked.options.push({ code: 11, octets: new Uint8Array(2) });
+    assert.equal(await logged('rewrite edns0 local set 65000 abcd revert'), base + 11 + 10 + 4 + 8);
   });
 
   test('that has led a CNAME elsewhere has the query logged with the new target', async () => {
