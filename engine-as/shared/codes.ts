@@ -68,6 +68,11 @@ export const OPTION_ECS = 8;
 export const OPTION_EXPIRE = 9;
 export const OPTION_COOKIE = 10;
 export const OPTION_KEEPALIVE = 11;
+export const OPTION_LLQ = 1;
+export const OPTION_UPDATE_LEASE = 2;
+export const OPTION_EDE = 15;
+export const OPTION_REPORTING = 18;
+export const OPTION_ZONEVERSION = 19;
 export const OPTION_PADDING = 12;
 
 // Sizes on the wire

@@ -1,13 +1,17 @@
 // EDNS options of a query (RFC 6891 §6.1.2): which octets CoreDNS's DNS library accepts, and how it packs them anew.
 
-import { OPTION_ECS, OPTION_EXPIRE, OPTION_KEEPALIVE } from '../shared/codes';
+import {
+  OPTION_ECS,
+  OPTION_EDE,
+  OPTION_EXPIRE,
+  OPTION_KEEPALIVE,
+  OPTION_LLQ,
+  OPTION_REPORTING,
+  OPTION_UPDATE_LEASE,
+  OPTION_ZONEVERSION,
+} from '../shared/codes';
 import { load16, load32, store16 } from './octets';
 
-const OPTION_LLQ: u32 = 1;
-const OPTION_UPDATE_LEASE: u32 = 2;
-const OPTION_EDE: u32 = 15;
-const OPTION_REPORTING: u32 = 18;
-const OPTION_ZONEVERSION: u32 = 19;
 const LLQ_BYTES: u32 = 18;
 
 /** True if the options fill exactly the octets from `at` to `end` and the known ones are well-formed. */

@@ -1,6 +1,15 @@
 // The parts of rdata that repeat to its end: what CoreDNS's DNS library refuses of them, in its own words.
 
-import { OPTION_ECS, OPTION_EXPIRE, OPTION_KEEPALIVE } from '../../engine-as/shared/codes.ts';
+import {
+  OPTION_ECS,
+  OPTION_EDE,
+  OPTION_EXPIRE,
+  OPTION_KEEPALIVE,
+  OPTION_LLQ,
+  OPTION_REPORTING,
+  OPTION_UPDATE_LEASE,
+  OPTION_ZONEVERSION,
+} from '../../engine-as/shared/codes.ts';
 
 type Problem = string | undefined;
 
@@ -87,12 +96,7 @@ export function prefixesProblem(octets: Uint8Array): Problem {
 }
 
 const TOO_SHORT = 'dns: buffer size too small';
-const OPTION_LLQ = 1;
-const OPTION_UPDATE_LEASE = 2;
 const LLQ_BYTES = 18;
-const OPTION_EDE = 15;
-const OPTION_REPORTING = 18;
-const OPTION_ZONEVERSION = 19;
 
 /** EDNS options (RFC 6891 §6.1.2). */
 export function optionsProblem(octets: Uint8Array): Problem {

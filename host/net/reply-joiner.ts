@@ -35,6 +35,8 @@ const IOVEC_LEN = 2;
 const CONTROL_STRIDE = CONTROL_MESSAGE_BYTES + SEGMENT_CONTROL_BYTES;
 /** Places of the table that finds a reply's group: twice as many as there are groups, so that there is always a free one. */
 const PLACES = 2 * BATCH;
+/** Leaves so many bits of a hash as the number of a place, a power of two, has. */
+const PLACE_SHIFT = Math.clz32(PLACES) + 1;
 /** What tells addresses apart: family, port and address of a sockaddr_in, everything in a sockaddr_in6. */
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_IN_WORDS = 2;
@@ -115,7 +117,7 @@ export class ReplyJoiner {
     // Port and address; of an IPv6 address the last word
     const address = words[header + NAMELEN] === SOCKADDR_IN_BYTES ? memory[name + 1]! : memory[name + 5]!;
     const client = memory[name]! ^ Math.imul(address, 0x85ebca6b);
-    let place = Math.imul(client ^ bytes, 0x9e3779b1) >>> 25;
+    let place = Math.imul(client ^ bytes, 0x9e3779b1) >>> PLACE_SHIFT;
     // Bounds: fewer groups than places
     for (;;) {
       const group = this.#places[place]! - 1;

@@ -9,6 +9,7 @@ import {
   EDNS_DO,
   FLAG_AA,
   FLAG_TC,
+  OPTION_EDE,
   RCODE_SERVFAIL,
   TYPE_A,
   TYPE_AAAA,
@@ -30,7 +31,6 @@ import { literalsOf } from './literals.ts';
 import { parseTemplates, type Section, type TemplateConfig, type TemplateRule } from './parse.ts';
 import { Rule, SECTIONS } from './rule.ts';
 
-const OPTION_EDE = 15;
 const EDE_PAYLOAD_BYTES = 4096;
 
 export const template: Directive<TemplateConfig, Control> = {
