@@ -8,7 +8,7 @@ import { leaveLogRecord, ruleWants } from '../metrics/log';
 import { blockOfZone, cacheStep, logRule, logRules, scope } from '../program/chain';
 import { clampsTtl, isRestored, rewrittenRcode, rewrittenTtl } from '../program/rewrite';
 import { store32 } from '../wire/octets';
-import { area, askAgain, ednsFlags, hasEdns, isDo, loggedBytes, queryPlainBytes } from '../wire/query';
+import { area, askAgain, ednsFlags, hasEdns, isDo, loggedBytes, queryPad, queryPlainBytes } from '../wire/query';
 import { TTL_AS_IS, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
 import { IMAGE_KIND, IMAGE_TRAITS, IMAGE_WITHHELD, TRAIT_OPT, TRAIT_STUCK, respellReply } from './image';
@@ -37,7 +37,7 @@ function record(flags: u32, rcode: u32, plainBytes: u32, kind: u32, keepsOpt: bo
   countAnswer(scope, BY_PLUGIN, rcode, plainBytes, elapsedMs);
   if (logRule >= 0 && ruleWants(logRules, logRule, classOfKind(kind))) {
     // CoreDNS makes the reply's OPT of the query's, and so logs a query without the options that are not echoed.
-    const queryBytes = loggedBytes ? loggedBytes : queryPlainBytes - (keepsOpt ? 0 : droppedBytes());
+    const queryBytes = loggedBytes ? loggedBytes + queryPad : queryPlainBytes - (keepsOpt ? 0 : droppedBytes());
     leaveLogRecord(blockOfZone(), logRule, queryBytes, flags, rcode, plainBytes, kind, elapsedMs);
   }
 }

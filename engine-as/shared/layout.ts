@@ -182,13 +182,13 @@ export const EXCHANGE_ASKED = 768; // the question as it was asked, if plugin re
 export const ASKED_NAME_BYTES = 0; // u32: 0 = the message is as it was asked
 export const ASKED_TYPE = 4; // u16
 export const ASKED_CLASS = 6; // u16
-export const ASKED_PLAIN = 8; // u32: size of the query as it was asked
+export const ASKED_PLAIN = 8; // u32: size of the query as it was asked; from the host, without rdataPad
 export const ASKED_FLAGS = 12; // u32: ASKED_ bits
 export const ASKED_NAME = 16; // 255 octets, spelling kept
 export const ASKED_BYTES = 272;
 export const ASKED_RESTORED = 1; // the reply repeats this question, not the message's
 export const ASKED_BY_ENGINE = 2; // a step of the fast face has changed it, and will do so again
-export const ASKED_LOGGED_SHIFT = 8; // the bits from here on: size of the query as it is logged, 0 = that of the message
+export const ASKED_LOGGED_SHIFT = 8; // the bits from here on: size of the query as it is logged, without rdataPad; 0 = that of the message
 
 // ------------------------------------------------------------------------------------------------- counters
 // Slots are f64 words, one set a shard, added up when scraped. A scope is what the coredns_dns_* families count for

@@ -227,7 +227,7 @@ export interface Rewritten {
   readonly message: Message;
   /** The reply repeats the question as it was asked, not that of `message`. */
   readonly isRestored: boolean;
-  readonly loggedBytes?: number; // size of the query for plugin log, if it is not that of `message`
+  readonly loggedBytes?: number; // size of the query for plugin log, if not that of `message`; without rdataPad
   /** A plugin below failed, and a reply was written all the same: for plugin errors. */
   readonly reported?: { readonly rcode: number; readonly text: string } | undefined;
 }
