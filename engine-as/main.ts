@@ -10,6 +10,7 @@ import { settle as settleDurations } from './metrics/counters';
 import { tableFind } from './records/table';
 import {
   arrangeReply,
+  dropMessage,
   failMessage,
   failUnrouted,
   finishMessage,
@@ -127,6 +128,16 @@ export function fail(
   return failMessage(
     messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
     load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, rcode, outAt, elapsedMs,
+  );
+}
+
+/** Ends an exchange without a reply, which is counted and logged. */
+export function drop(area: u32, exchange: u32, messageAt: u32, bytes: u32, elapsedMs: f64): void {
+  setArea(area);
+  // Bounds: an exchange of the area
+  dropMessage(
+    messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
+    load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, elapsedMs,
   );
 }
 

@@ -1,6 +1,6 @@
 // The way back up the chain: what the steps above the answering one asked for (program/chain.ts) is done to the reply.
 
-import { EDNS_DO, RCODE_MASK, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
+import { EDNS_DO, RCODE_MASK, RCODE_NOERROR, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
 import { IMAGE_SCRATCH, LOG_CLASS_DENIAL, LOG_CLASS_ERROR, LOG_CLASS_SUCCESS, SLOT_NONE } from '../shared/layout';
 import { cacheStore } from '../cache/insert';
 import { countAnswer } from '../metrics/counters';
@@ -16,6 +16,7 @@ import {
   KIND_DELEGATION,
   KIND_NAME_ERROR,
   KIND_NO_DATA,
+  KIND_NONE,
   KIND_NO_ERROR,
   KIND_OTHER_ERROR,
   KIND_SERVER_ERROR,
@@ -124,6 +125,13 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
     leaveLogRecord(blockOfZone(), logRule, queryPlainBytes, flags, rcode, errorPlainBytes, kindOfError(rcode), elapsedMs);
   }
   return bytes;
+}
+
+/** A query that a plugin leaves without a reply: CoreDNS counts one of no size, and logs that there was none. */
+export function finishDropped(elapsedMs: f64): void {
+  countAnswer(scope, BY_SERVER, RCODE_NOERROR, 0, elapsedMs);
+  if (logRule < 0 || !ruleWants(logRules, logRule, LOG_CLASS_ERROR)) return;
+  leaveLogRecord(blockOfZone(), logRule, loggedBytes ? loggedBytes : queryPlainBytes, 0, RCODE_NOERROR, 0, KIND_NONE, elapsedMs);
 }
 
 /** TTL rules see the OPT of a reply that plugin rewrite writes; of what they make of it the upper flag octet stays. */

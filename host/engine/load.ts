@@ -61,6 +61,7 @@ export interface Engine {
     outAt: number,
     elapsedMs: number,
   ): number;
+  drop(area: number, exchangeAt: number, messageAt: number, bytes: number, elapsedMs: number): void;
   failPanicked(
     area: number,
     exchangeAt: number,

@@ -101,6 +101,8 @@ export interface BlockProgram {
   whoami(): void;
   /** Tries rules on the question, in order, and takes the reply back through them (plugin rewrite). */
   rewrite(rules: readonly FastRule[]): void;
+  /** Refuses some questions of some clients (plugin acl). */
+  access(step: AccessStep): void;
   /** Every query that comes this far goes to the slow face. */
   slow(): void;
   /** Queries that fit one of the rules go to the slow face (plugin template). */
@@ -113,6 +115,27 @@ export interface BlockProgram {
    */
   readMetadata(): void;
 }
+
+/** Plugin acl: the first policy of a rule that fits decides, without one the next rule is tried. */
+export interface AccessStep {
+  readonly rules: readonly AccessRule[];
+  /** Counters of allowed queries, one for each server label of the block, in order. */
+  readonly allowedSlots: readonly number[];
+}
+export interface AccessRule {
+  readonly zones: readonly string[];
+  readonly policies: readonly AccessPolicy[];
+  /** Counters: of each server label, of each zone, what was blocked, filtered and dropped. */
+  readonly slots: readonly number[];
+}
+export type AccessPolicy = {
+  readonly action: AccessAction;
+  /** undefined = all. */
+  readonly types: readonly number[] | undefined;
+  /** undefined = all clients. */
+  readonly subnets: readonly Subnet[] | undefined;
+};
+export type AccessAction = 'allow' | 'block' | 'filter' | 'drop';
 
 export type AddressOrder =
   | { readonly policy: 'round_robin' }
