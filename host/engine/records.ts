@@ -3,7 +3,7 @@
 
 import { TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_NS, TYPE_PTR, TYPE_SRV, TYPE_TXT } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
-import type { Addresses, Octets, OwnerHandle, RecordSet, RecordStore } from '../plugin/contract.ts';
+import type { Addresses, Octets, OwnerHandle, RecordSet, RecordStore, ServiceRun } from '../plugin/contract.ts';
 import type { Engine } from './load.ts';
 
 const TYPES = {
@@ -136,8 +136,11 @@ function dataBytes(set: RecordSet): number {
       return addressCount(set.addresses, 4) * 4;
     case 'AAAA':
       return addressCount(set.addresses, 16) * 16;
-    case 'SRV':
-      return targetsOf(set).size * 4 + Math.min(set.records.length, RECORDS_MAX) * 8;
+    case 'SRV': {
+      if (!('runs' in set)) return targetsOf(set).size * 4 + Math.min(set.records.length, RECORDS_MAX) * 8;
+      const { targets, records } = countRuns(set.runs);
+      return targets * 4 + records * 8;
+    }
     case 'TXT':
       return set.rdata.reduce((sum, rdata) => sum + 2 + rdata.length, 0);
     default:
@@ -145,12 +148,15 @@ function dataBytes(set: RecordSet): number {
   }
 }
 
+type PlainServices = Extract<RecordSet, { readonly records: readonly unknown[] }>;
+type ServiceRuns = Extract<RecordSet, { readonly runs: readonly unknown[] }>;
+
 /** The last set whose targets were asked for: each put asks three times, and endpoints of one slice share a set. */
-let lastSet: RecordSet | undefined;
+let lastSet: PlainServices | undefined;
 let lastTargets: ReadonlyMap<OwnerHandle, number> = new Map();
 
 /** Distinct targets of an SRV set, in order of appearance, with their indices. */
-function targetsOf(set: RecordSet & { type: 'SRV' }): ReadonlyMap<OwnerHandle, number> {
+function targetsOf(set: PlainServices): ReadonlyMap<OwnerHandle, number> {
   if (set === lastSet) return lastTargets;
   const targets = new Map<OwnerHandle, number>();
   const count = Math.min(set.records.length, RECORDS_MAX);
@@ -184,7 +190,7 @@ function writeData(view: DataView, octets: Uint8Array, entry: number, at: number
     case 'AAAA':
       return writeAddresses(octets, at, set.addresses, set.type === 'A' ? 4 : 16);
     case 'SRV':
-      return writeServices(view, entry, at, set);
+      return 'runs' in set ? writeRuns(view, entry, at, set) : writeServices(view, entry, at, set);
     case 'TXT':
       return writeStrings(view, octets, at, set.rdata);
     default:
@@ -211,7 +217,42 @@ function writeAddresses(octets: Uint8Array, at: number, addresses: Addresses, by
   return count;
 }
 
-function writeServices(view: DataView, entry: number, at: number, set: RecordSet & { type: 'SRV' }): number {
+/** As many as a set may hold; the last target may lack some of its ports. */
+function countRuns(runs: readonly ServiceRun[]): { targets: number; records: number } {
+  let targets = 0;
+  let records = 0;
+  for (const run of runs) {
+    const left = RECORDS_MAX - records;
+    const perTarget = run.ports.length;
+    targets += Math.min(run.targets.length, Math.ceil(left / perTarget));
+    records += Math.min(run.targets.length * perTarget, left);
+  }
+  return { targets, records };
+}
+
+function writeRuns(view: DataView, entry: number, at: number, { runs, weight }: ServiceRuns): number {
+  const { targets, records } = countRuns(runs);
+  view.setUint16(entry + layout.SET_TARGETS, targets, true);
+  const end = at + targets * 4;
+  const recordsEnd = end + records * 8;
+  let target = at;
+  let record = end;
+  for (const run of runs) {
+    // Bounds: what countRuns() has found room for.
+    for (let i = 0; i < run.targets.length && target < end; i++, target += 4) {
+      view.setUint32(target, run.targets[i]!, true);
+      for (let p = 0; p < run.ports.length && record < recordsEnd; p++, record += 8) {
+        view.setUint16(record, 0, true);
+        view.setUint16(record + 2, weight, true);
+        view.setUint16(record + 4, run.ports[p]!, true);
+        view.setUint16(record + 6, (target - at) / 4, true);
+      }
+    }
+  }
+  return records;
+}
+
+function writeServices(view: DataView, entry: number, at: number, set: PlainServices): number {
   const targets = targetsOf(set);
   view.setUint16(entry + layout.SET_TARGETS, targets.size, true);
   let p = at;

@@ -10,6 +10,7 @@
 
 import { AddressIndex } from './address-index.ts';
 import type { ClientTable } from './clients.ts';
+import type { PublishedEndpoints } from './many-endpoints.ts';
 import type { EndpointSlice } from './objects/endpoint-slice.ts';
 import type { Ports } from './objects/ports.ts';
 import type { Service } from './objects/service.ts';
@@ -49,6 +50,8 @@ export interface ServiceEntry {
   slices: readonly SliceEntry[];
   publishedService: Service | undefined;
   publishedSlices: readonly SliceEntry[];
+  /** Of a service with many endpoints. */
+  publishedEndpoints: PublishedEndpoints | undefined;
 }
 
 export interface SliceEntry {
@@ -130,6 +133,7 @@ export class ClusterModel {
       slices: NO_SLICES,
       publishedService: undefined,
       publishedSlices: NO_SLICES,
+      publishedEndpoints: undefined,
     };
     made.number = this.addresses.join(made);
     namespace.services.set(name, made);

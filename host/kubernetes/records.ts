@@ -12,12 +12,14 @@ import {
   type RecordStore,
 } from '../plugin/contract.ts';
 import { podLabel } from './addresses.ts';
+import { MANY_ENDPOINTS } from './many-endpoints.ts';
 import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
 import { NS_DNS, nameServers } from './name-servers.ts';
 import { clientKey, glueKey, ownerKey, reverseKey, wireOf } from './names.ts';
 import type { NameShape } from './owners.ts';
+import { absoluteName, addressSets } from './record-sets.ts';
 import { reverseTargets } from './reverse-names.ts';
-import { absoluteName, addressSets, ServiceRecords } from './service-records.ts';
+import { ServiceRecords } from './service-records.ts';
 
 export interface RecordsOptions {
   /** Zones of the directive, lower-case and fully qualified. */
@@ -29,6 +31,8 @@ export interface RecordsOptions {
   readonly namespaces: readonly string[];
   readonly isZonal: boolean;
   readonly ignoresEmptyServices: boolean;
+  /** From how many endpoints on the changes of a service are followed one by one. */
+  readonly manyEndpoints?: number;
   /** Packed addresses of this process, for the NS records. */
   readonly localAddresses: readonly string[];
   /** Unix time in milliseconds. */
@@ -48,7 +52,8 @@ export function keyBytesMax(zones: readonly string[]): number {
 export function shapeOf(options: RecordsOptions, isMulticluster: boolean): NameShape {
   const { zones, ignoresEmptyServices } = options;
   const isZonal = options.isZonal && !isMulticluster;
-  return { keyBytesMax: keyBytesMax(zones), isMulticluster, isZonal, ignoresEmptyServices };
+  const manyEndpoints = options.manyEndpoints ?? MANY_ENDPOINTS;
+  return { keyBytesMax: keyBytesMax(zones), isMulticluster, isZonal, ignoresEmptyServices, manyEndpoints };
 }
 
 export class ClusterRecords {

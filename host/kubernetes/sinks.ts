@@ -3,7 +3,6 @@
 // round of the list that saw it last.
 
 import { addressAt } from './collector.ts';
-import { endpointLabels } from './endpoint-names.ts';
 import {
   type ClusterModel,
   type NamespaceEntry,
@@ -17,6 +16,7 @@ import { type EndpointSlice, POD_NAME } from './objects/endpoint-slice.ts';
 import type { Namespace } from './objects/namespace.ts';
 import type { Pod } from './objects/pod.ts';
 import type { Service } from './objects/service.ts';
+import { compareSlices } from './slice-difference.ts';
 
 export interface ObjectSink<T> {
   /** A whole list follows; it may break off, and another begin() then starts again. */
@@ -193,15 +193,13 @@ export class SliceSink implements ObjectSink<EndpointSlice> {
 
   #change(before: SliceEntry | undefined, after: SliceEntry | undefined): void {
     const { addresses, changedAddresses } = this.#model;
-    const removed = addressesOf(before);
-    const added = addressesOf(after);
+    const [removed, added] = changedEndpoints(before, after);
     for (const address of removed) addresses.remove(address, before!.number);
     for (const address of added) addresses.add(address, after!.number);
-    if (before === undefined || after === undefined) {
-      for (const address of before === undefined ? added : removed) changedAddresses.add(address);
-    } else {
-      for (const address of changedNames(before, after)) changedAddresses.add(address);
-    }
+    // What the PTR records of an address depend on: its names, and the service.
+    const isMoved = before !== undefined && after !== undefined && before.service !== after.service;
+    const touched = isMoved ? [...addressesOf(before), ...addressesOf(after)] : [...removed, ...added];
+    for (const address of touched) changedAddresses.add(address);
     this.#model.replaceSlice(before, after);
     if (before === undefined || after === undefined) this.#model.noteExistence();
     else if (!isSameContent(before, after)) this.#model.noteChange();
@@ -297,24 +295,11 @@ function addressesOf(slice: SliceEntry | undefined): string[] {
   return addresses;
 }
 
-/** Addresses whose PTR records differ: an update of a slice usually touches few of its endpoints. */
-function changedNames(before: SliceEntry, after: SliceEntry): Set<string> {
-  const changed = new Set<string>();
-  const old = reverseNames(before);
-  const now = reverseNames(after);
-  for (const [name, address] of now) if (!old.has(name)) changed.add(address);
-  for (const [name, address] of old) if (!now.has(name)) changed.add(address);
-  return changed;
-}
-
-/** Address by what its PTR record depends on. */
-function reverseNames(slice: SliceEntry): Map<string, string> {
-  const names = new Map<string, string>();
-  for (const [i, label] of endpointLabels(slice).entries()) {
-    const address = addressAt(slice, i);
-    names.set(`${slice.service.name} ${label} ${address}`, address);
-  }
-  return names;
+/** Addresses of the endpoints that are gone, and of those that are new: an update of a slice usually touches few. */
+function changedEndpoints(before: SliceEntry | undefined, after: SliceEntry | undefined): [string[], string[]] {
+  if (before === undefined || after === undefined) return [addressesOf(before), addressesOf(after)];
+  const { removed, added } = compareSlices(before, after);
+  return [removed.map((at) => addressAt(before, at)), added.map((at) => addressAt(after, at))];
 }
 
 function isSameService(a: Service, b: Service): boolean {

@@ -51,6 +51,7 @@ export type RecordSet =
   | { readonly type: 'A' /** 4 octets each */; readonly addresses: Addresses; readonly ttl?: number }
   | { readonly type: 'AAAA' /** 16 octets each */; readonly addresses: Addresses; readonly ttl?: number }
   | { readonly type: 'SRV'; readonly records: readonly ServiceRecord[]; readonly ttl?: number }
+  | { readonly type: 'SRV'; readonly runs: readonly ServiceRun[]; readonly weight: number; readonly ttl?: number }
   /** Names in wire form; `relative` ones lack the root label and end in the question's zone, in the question's spelling. */
   | { readonly type: 'PTR' | 'NS' | 'CNAME'; readonly names: readonly RecordName[]; readonly ttl?: number }
   | {
@@ -66,6 +67,13 @@ export interface ServiceRecord {
   /** The owner whose name is the target and whose addresses go into the additional section; 0 = the owner itself. */
   readonly target: OwnerHandle;
 }
+
+/** Many SRV records of one weight: one for each target and each port. No target stands in two runs, or twice in one. */
+export interface ServiceRun {
+  readonly ports: readonly number[];
+  readonly targets: Uint32Array;
+}
+
 export interface RecordName {
   readonly wire: Octets;
   readonly relative: boolean;
