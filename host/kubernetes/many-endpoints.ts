@@ -5,6 +5,7 @@
 // owners of the service (service-records.ts), which is always right; both write the same.
 
 import type { OwnerHandle, RecordSet, RecordStore, ServiceRun } from '../plugin/contract.ts';
+import { findAddress } from './addresses.ts';
 import { addressAt, type Owner, type SliceAddresses, weightOf } from './collector.ts';
 import { endpointLabel } from './endpoint-names.ts';
 import type { ClusterModel, ServiceEntry, SliceEntry } from './model.ts';
@@ -166,9 +167,10 @@ export class ManyEndpoints {
     for (const holder of this.#model.addresses.candidates(address)) {
       if (holder.kind !== 'slice' || !slices.has(holder)) continue;
       const { addresses, family } = holder;
-      for (let at = addresses.indexOf(address); at >= 0; at = addresses.indexOf(address, at + 1)) {
-        if (at % family === 0) count++;
-      }
+      // The hash of another address may be the same.
+      if (family !== address.length) continue;
+      for (let at = findAddress(addresses, address); at >= 0; at = findAddress(addresses, address, at + family))
+        count++;
     }
     return count === 1;
   }

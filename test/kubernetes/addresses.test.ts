@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import * as layout from '../../engine-as/shared/layout.ts';
 import { AddressIndex } from '../../host/kubernetes/address-index.ts';
-import { dashedLabel, formatAddress, includesAddress, packAddress, podLabel } from '../../host/kubernetes/addresses.ts';
+import { dashedLabel, findAddress, formatAddress, packAddress, podLabel } from '../../host/kubernetes/addresses.ts';
 import { ownerKey, REVERSE_KEY, wireOf } from '../../host/kubernetes/names.ts';
 
 const hex = (packed: string) => Buffer.from(packed, 'latin1').toString('hex');
@@ -80,8 +80,9 @@ test('labels made of addresses', () => {
 
 test('addresses in a row are found on their boundaries only', () => {
   const packed = packAddress('1.2.3.4') + packAddress('5.6.7.8');
-  assert.ok(includesAddress(packed, packAddress('5.6.7.8')));
-  assert.ok(!includesAddress(packed, packAddress('3.4.5.6')));
+  assert.equal(findAddress(packed, packAddress('5.6.7.8')), 4);
+  assert.equal(findAddress(packed, packAddress('5.6.7.8'), 8), -1);
+  assert.equal(findAddress(packed, packAddress('3.4.5.6')), -1);
 });
 
 test('keys are wire names without the root label', () => {
