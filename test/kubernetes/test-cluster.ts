@@ -57,7 +57,7 @@ export class TestCluster {
   constructor(
     pods: PodMode = 'verified',
     localAddresses: readonly string[] = [],
-    options: Partial<ModelOptions & { readonly manyEndpoints: number }> = {},
+    options: Partial<ModelOptions> = {},
     store?: RecordStore,
   ) {
     this.options = { ...PLAIN, ...options, pods };

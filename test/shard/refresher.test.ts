@@ -31,7 +31,6 @@ function createWorld(capacity: number, shardCount: number) {
       finish: () => assert.fail(),
       fail: () => assert.fail(),
       failPanicked: () => assert.fail(),
-      drop: () => assert.fail(),
       withhold: () => undefined,
       rewriteSaved: () => 0,
     },
