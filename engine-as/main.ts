@@ -2,7 +2,6 @@
 // thread's own area, `listener` and `zone` are entries of the program the thread has loaded.
 
 export { arenaAllocate, arenaFree, arenaReclaim, arenaRetire, quiesce } from './records/arena';
-export { endpointsPut, reversePut } from './records/endpoints';
 export { ownerPut, ownerRemove, storeCreate, storeRelease } from './records/table';
 export { cacheCreate, cacheEntries, cacheIsOffered, cacheRelease } from './cache/table';
 
@@ -11,6 +10,7 @@ import { settle as settleDurations } from './metrics/counters';
 import { tableFind } from './records/table';
 import {
   arrangeReply,
+  dropMessage,
   failMessage,
   failUnrouted,
   finishMessage,
@@ -128,6 +128,16 @@ export function fail(
   return failMessage(
     messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
     load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, rcode, outAt, elapsedMs,
+  );
+}
+
+/** Ends an exchange without a reply, which is counted and logged. */
+export function drop(area: u32, exchange: u32, messageAt: u32, bytes: u32, elapsedMs: f64): void {
+  setArea(area);
+  // Bounds: an exchange of the area
+  dropMessage(
+    messageAt, bytes, load<u32>(exchange + EXCHANGE_PROTO), exchange + EXCHANGE_SOCKADDR, load<u32>(exchange + EXCHANGE_ZONE),
+    load<u32>(exchange + EXCHANGE_STEP), exchange + EXCHANGE_ASKED, elapsedMs,
   );
 }
 

@@ -5,7 +5,7 @@ import { cacheLookup, hitTtl } from './cache/lookup';
 import { cacheStore, wasStored } from './cache/insert';
 import { beginVerify, endRefresh, hitServed, mustVerify, takeRefreshed } from './cache/refresh';
 import { TTL_AS_IS, cachedFlags, emitImage, relayedFlags } from './answer/emit';
-import { emitFresh, finishError, finishPluginError, refuseUnrouted } from './answer/finish';
+import { emitFresh, finishDropped, finishError, finishPluginError, refuseUnrouted } from './answer/finish';
 import { answerHosts } from './answer/hosts';
 import {
   IMAGE_MISMATCH,
@@ -159,6 +159,13 @@ export function failMessage(
 ): u32 {
   if (!resume(at, bytes, transport, sockaddr, zone, index, asked)) return 0;
   return finishError(to, rcode, elapsedMs);
+}
+
+/** Ends it without a reply, as a plugin wants it. */
+export function dropMessage(
+  at: u32, bytes: u32, transport: u32, sockaddr: u32, zone: u32, index: u32, asked: u32, elapsedMs: f64,
+): void {
+  if (resume(at, bytes, transport, sockaddr, zone, index, asked)) finishDropped(elapsedMs);
 }
 
 /** Ends it where a plugin has panicked: as it is by now, in zone="dropped", and no plugin hears of it. */

@@ -9,8 +9,8 @@ import { offerTo } from './cache/insert';
 import { cacheFind, countLookup, hitTtl } from './cache/lookup';
 import { hitServed, mustVerify } from './cache/refresh';
 import { cachedFlags } from './answer/emit';
-import { writeBadVersion, writeReject } from './answer/error';
-import { emitAndRecord, emitFresh, finishError, isWithheld, recordAnswer, refuseUnrouted } from './answer/finish';
+import { writeAccessReply, writeBadVersion, writeReject } from './answer/error';
+import { emitAndRecord, emitFresh, finishDropped, finishError, isWithheld, recordAnswer, refuseUnrouted } from './answer/finish';
 import { answersPlainly, findHosts, writeHosts } from './answer/hosts';
 import { IMAGE_OK, imageFromMessage } from './answer/image';
 import { KIND_NAME_ERROR, KIND_NO_DATA, KIND_NO_ERROR, KIND_SERVER_ERROR, kindOfAnswer } from './answer/kind';
@@ -30,6 +30,7 @@ import {
 import { writeWhoami } from './answer/whoami';
 import { plainBytes, writtenFlags } from './answer/writer';
 import { fillHandoff, firstBelow, leaveRefresh } from './leave';
+import { decideAccess, forgetAllowed, uncountAllowed } from './program/acl';
 import { cacheStep, enterZone, forgetCache, passStep, order, stepAt } from './program/chain';
 import { applyRules, isRestored } from './program/rewrite';
 import { fitsSlowRule } from './program/slow-rules';
@@ -37,6 +38,8 @@ import { relays, watches } from './program/steps';
 import { longestZone, routeQuestion } from './program/zones';
 import {
   CLASS_IN,
+  EDE_BLOCKED,
+  EDE_FILTERED,
   MESSAGE_BYTES_MAX,
   OUTCOME_ANSWER,
   OUTCOME_DROP,
@@ -45,6 +48,7 @@ import {
   OUTCOME_SLOW,
   RCODE_BADVERS,
   RCODE_FORMERR,
+  RCODE_NOERROR,
   RCODE_NOTIMP,
   RCODE_NXDOMAIN,
   RCODE_REFUSED,
@@ -56,6 +60,9 @@ import {
   REASON_STEP,
 } from './shared/codes';
 import {
+  ACL_ALLOW,
+  ACL_BLOCK,
+  ACL_DROP,
   BLOCK_FLAGS,
   BLOCK_FORCE_SLOW,
   BLOCK_STEP_COUNT,
@@ -71,6 +78,7 @@ import {
   LISTENER_FLAGS,
   LISTENER_FORCE_SLOW,
   SHARD_SLOW_REASONS,
+  STEP_ACL,
   STEP_BUFSIZE,
   STEP_CACHE,
   STEP_COUNT,
@@ -136,8 +144,12 @@ export function serveMessage(
     return answered(refuseUnrouted(out, RCODE_REFUSED, dropped));
   }
   enterZone(zone);
+  forgetAllowed();
   const blockFlags = load<u32>(load<u32>(zone + ZONE_BLOCK) + BLOCK_FLAGS); // Bounds: compiled by the host
-  return runSteps(zone, handoff, (flags & LISTENER_FORCE_SLOW) | (blockFlags & BLOCK_FORCE_SLOW) ? true : false);
+  const isForced = (flags & LISTENER_FORCE_SLOW) != 0 || (blockFlags & BLOCK_FORCE_SLOW) != 0;
+  const outcome = runSteps(zone, handoff, isForced);
+  if (outcome == OUTCOME_LARGE) uncountAllowed();
+  return outcome;
 }
 
 /** The question's way down the chain. Ends at STEP_END at the latest, which every block has. */
@@ -177,6 +189,7 @@ function runStep(step: u32, op: u32, zone: u32, index: u32, handoff: u32): u32 {
   if (op == STEP_RELAY) return relays(step) ? handOver(OUTCOME_RELAY, REASON_RELAY, zone, index, handoff) : NEXT;
   if (op == STEP_WATCH) return watches(step) ? handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff) : NEXT;
   if (op == STEP_WHOAMI) return answerWhoami();
+  if (op == STEP_ACL) return runAclStep(step);
   if (op == STEP_SLOW_FOR) return fitsSlowRule(step) ? handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff) : NEXT;
   if (op == STEP_SLOW) return handOver(OUTCOME_SLOW, REASON_STEP, zone, index, handoff);
   if (op == STEP_END) return handOver(OUTCOME_SLOW, REASON_END, zone, index, handoff);
@@ -278,6 +291,21 @@ function answerWhoami(): u32 {
   const bytes = writeWhoami(out, outMax);
   recordAnswer(writtenFlags, 0, plainBytes, kindOfAnswer(KIND_NO_ERROR), IN_BATCH);
   return answered(bytes);
+}
+
+/** Refuses the question, or answers it with nothing, or not at all; NEXT = it is allowed. */
+function runAclStep(step: u32): u32 {
+  const action = decideAccess(step);
+  if (action == ACL_ALLOW) return NEXT;
+  if (action == ACL_DROP) {
+    finishDropped(IN_BATCH);
+    return OUTCOME_DROP;
+  }
+  const isBlocked = action == ACL_BLOCK;
+  const whole = area + LARGE_OUT;
+  const bytes = writeAccessReply(whole, isBlocked ? RCODE_REFUSED : RCODE_NOERROR, isBlocked ? EDE_BLOCKED : EDE_FILTERED);
+  if (imageFromMessage(whole, bytes, order, cacheStep == 0) == IMAGE_OK) return answered(emitFresh(out, outMax, IN_BATCH));
+  return answered(finishError(out, RCODE_SERVFAIL, IN_BATCH));
 }
 
 function handOver(outcome: u32, reason: u32, zone: u32, index: u32, handoff: u32): u32 {

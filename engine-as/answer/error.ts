@@ -1,9 +1,21 @@
 // Replies that the server itself makes (CoreDNS core, A4): no plugin has written them.
 
-import { FLAG_CD, FLAG_QR, FLAG_RD, HEADER_BYTES, OPCODE_QUERY, OPCODE_SHIFT, RCODE_MASK, RCODE_NOTIMP } from '../shared/codes';
+import {
+  ACCESS_PAYLOAD_BYTES,
+  EDNS_DO,
+  FLAG_CD,
+  FLAG_QR,
+  FLAG_RD,
+  HEADER_BYTES,
+  OPCODE_QUERY,
+  OPCODE_SHIFT,
+  OPTION_EDE,
+  RCODE_MASK,
+  RCODE_NOTIMP,
+} from '../shared/codes';
 import { copyOctets, store16 } from '../wire/octets';
 import { KEPT_FLAGS, hasQuestion, messageAt, opcode, qclass, qnameAt, qnameBytes, qtype, queryFlags } from '../wire/query';
-import { appendOpt, appendOptFixed } from './opt';
+import { OPT_FIXED_BYTES, appendOpt, appendOptFixed } from './opt';
 
 /** Copies the question as asked (a cut one is completed with zeros); returns the octet behind it. */
 export function writeQuestion(out: u32): u32 {
@@ -58,4 +70,17 @@ export function writeBadVersion(out: u32, rcode: u32): u32 {
   const end = appendOptFixed(writeQuestion(out + HEADER_BYTES), 0, rcode, 0);
   writeHeader(out, replyFlags(), 0, 0, 1);
   return end - out;
+}
+
+/** What plugin acl writes: an extended DNS error (RFC 8914 §2), also for clients without EDNS, with DO as CoreDNS has it. */
+export function writeAccessReply(out: u32, rcode: u32, infoCode: u32): u32 {
+  const opt = writeQuestion(out + HEADER_BYTES);
+  const option = appendOptFixed(opt, ACCESS_PAYLOAD_BYTES, rcode, EDNS_DO);
+  // Bounds: a reply buffer holds at least 512 octets
+  store16(opt + OPT_FIXED_BYTES - 2, 6);
+  store16(option, OPTION_EDE);
+  store16(option + 2, 2);
+  store16(option + 4, infoCode);
+  writeHeader(out, replyFlags() | rcode, 0, 0, 1);
+  return option + 6 - out;
 }

@@ -1,6 +1,6 @@
 // The way back up the chain: what the steps above the answering one asked for (program/chain.ts) is done to the reply.
 
-import { EDNS_DO, RCODE_MASK, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
+import { EDNS_DO, RCODE_MASK, RCODE_NOERROR, RCODE_NOTIMP, RCODE_SERVFAIL } from '../shared/codes';
 import { IMAGE_SCRATCH, LOG_CLASS_DENIAL, LOG_CLASS_ERROR, LOG_CLASS_SUCCESS, SLOT_NONE } from '../shared/layout';
 import { cacheStore } from '../cache/insert';
 import { countAnswer } from '../metrics/counters';
@@ -8,7 +8,7 @@ import { leaveLogRecord, ruleWants } from '../metrics/log';
 import { blockOfZone, cacheStep, logRule, logRules, scope } from '../program/chain';
 import { clampsTtl, isRestored, rewrittenRcode, rewrittenTtl } from '../program/rewrite';
 import { store32 } from '../wire/octets';
-import { area, askAgain, ednsFlags, hasEdns, isDo, loggedBytes, queryPlainBytes } from '../wire/query';
+import { area, askAgain, ednsFlags, hasEdns, isDo, loggedBytes, queryPad, queryPlainBytes } from '../wire/query';
 import { TTL_AS_IS, emittedFlags, emittedPlainBytes, emittedRcode, relayedFlags } from './emit';
 import { errorPlainBytes, replyFlags, writeError } from './error';
 import { IMAGE_KIND, IMAGE_TRAITS, IMAGE_WITHHELD, TRAIT_OPT, TRAIT_STUCK, respellReply } from './image';
@@ -16,6 +16,7 @@ import {
   KIND_DELEGATION,
   KIND_NAME_ERROR,
   KIND_NO_DATA,
+  KIND_NONE,
   KIND_NO_ERROR,
   KIND_OTHER_ERROR,
   KIND_SERVER_ERROR,
@@ -37,7 +38,7 @@ function record(flags: u32, rcode: u32, plainBytes: u32, kind: u32, keepsOpt: bo
   countAnswer(scope, BY_PLUGIN, rcode, plainBytes, elapsedMs);
   if (logRule >= 0 && ruleWants(logRules, logRule, classOfKind(kind))) {
     // CoreDNS makes the reply's OPT of the query's, and so logs a query without the options that are not echoed.
-    const queryBytes = loggedBytes ? loggedBytes : queryPlainBytes - (keepsOpt ? 0 : droppedBytes());
+    const queryBytes = loggedBytes ? loggedBytes + queryPad : queryPlainBytes - (keepsOpt ? 0 : droppedBytes());
     leaveLogRecord(blockOfZone(), logRule, queryBytes, flags, rcode, plainBytes, kind, elapsedMs);
   }
 }
@@ -124,6 +125,13 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
     leaveLogRecord(blockOfZone(), logRule, queryPlainBytes, flags, rcode, errorPlainBytes, kindOfError(rcode), elapsedMs);
   }
   return bytes;
+}
+
+/** A query that a plugin leaves without a reply: CoreDNS counts one of no size, and logs that there was none. */
+export function finishDropped(elapsedMs: f64): void {
+  countAnswer(scope, BY_SERVER, RCODE_NOERROR, 0, elapsedMs);
+  if (logRule < 0 || !ruleWants(logRules, logRule, LOG_CLASS_ERROR)) return;
+  leaveLogRecord(blockOfZone(), logRule, loggedBytes ? loggedBytes : queryPlainBytes, 0, RCODE_NOERROR, 0, KIND_NONE, elapsedMs);
 }
 
 /** TTL rules see the OPT of a reply that plugin rewrite writes; of what they make of it the upper flag octet stays. */

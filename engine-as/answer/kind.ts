@@ -54,6 +54,7 @@ export const KIND_DELEGATION: u32 = 4;
 export const KIND_META: u32 = 5; // NOTIFY, zone transfers
 export const KIND_UPDATE: u32 = 6;
 export const KIND_OTHER_ERROR: u32 = 7;
+export const KIND_NONE: u32 = 8; // there was no reply
 
 /** The kind of a message that is no image, by what it answers: NOTIFY and zone transfers come first (CoreDNS's Typify). */
 export function kindOfAnswer(kind: u32): u32 {

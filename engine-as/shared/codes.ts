@@ -75,6 +75,12 @@ export const OPTION_REPORTING = 18;
 export const OPTION_ZONEVERSION = 19;
 export const OPTION_PADDING = 12;
 
+// Info codes of extended DNS errors (RFC 8914 §4)
+export const EDE_BLOCKED = 15;
+export const EDE_FILTERED = 17;
+/** Payload size in the OPT that plugin acl makes. */
+export const ACCESS_PAYLOAD_BYTES = 4096;
+
 // Sizes on the wire
 export const HEADER_BYTES = 12;
 export const NAME_BYTES_MAX = 255;

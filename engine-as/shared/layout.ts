@@ -182,13 +182,13 @@ export const EXCHANGE_ASKED = 768; // the question as it was asked, if plugin re
 export const ASKED_NAME_BYTES = 0; // u32: 0 = the message is as it was asked
 export const ASKED_TYPE = 4; // u16
 export const ASKED_CLASS = 6; // u16
-export const ASKED_PLAIN = 8; // u32: size of the query as it was asked
+export const ASKED_PLAIN = 8; // u32: size of the query as it was asked; from the host, without rdataPad
 export const ASKED_FLAGS = 12; // u32: ASKED_ bits
 export const ASKED_NAME = 16; // 255 octets, spelling kept
 export const ASKED_BYTES = 272;
 export const ASKED_RESTORED = 1; // the reply repeats this question, not the message's
 export const ASKED_BY_ENGINE = 2; // a step of the fast face has changed it, and will do so again
-export const ASKED_LOGGED_SHIFT = 8; // the bits from here on: size of the query as it is logged, 0 = that of the message
+export const ASKED_LOGGED_SHIFT = 8; // the bits from here on: size of the query as it is logged, without rdataPad; 0 = that of the message
 
 // ------------------------------------------------------------------------------------------------- counters
 // Slots are f64 words, one set a shard, added up when scraped. A scope is what the coredns_dns_* families count for
@@ -265,10 +265,24 @@ export const STEP_HOSTS = 11; // see HOSTS_STEP_
 export const STEP_BUFSIZE = 12; // +8 largest UDP payload size that what stands below may see
 export const STEP_SLOW_FOR = 13; // +8 rules address, +12 rule count: slow for questions that fit some rule
 export const STEP_REWRITE = 14; // see rules.ts
+export const STEP_ACL = 15; // +8 rules address, +12 rule count, +16 slots of allowed queries, u32 for each ordinal of a server label
 
 // slow rule: +0 zone list, +4 class, +8 type (255 = any), +12 literals address, 0 = none, +16 literal count,
 // +20 fallthrough zone list, 0 = never
 export const SLOW_RULE_STRIDE = 24;
+// access rule: +0 zone list, +4 policies address, +8 policy count, +12 slots: u32 [server label][zone][ACL_KINDS], 0 = not counted
+export const ACL_RULE_STRIDE = 16;
+// policy: +0 ACL_ action, +4 types address (u32 each), 0 = every type, +8 type count, +12 ranges of IPv4 addresses,
+// +16 their count, +20 ranges of IPv6 addresses, +24 their count
+export const ACL_POLICY_STRIDE = 32;
+// range: first and last address, each two u64, the upper half first; in order, and apart from each other
+export const ACL_RANGE_STRIDE = 32;
+export const ACL_ALLOW = 0;
+export const ACL_BLOCK = 1;
+export const ACL_FILTER = 2;
+export const ACL_DROP = 3;
+export const ACL_KINDS = 3; // slots of a zone: blocked, filtered, dropped
+
 // literal of a name's text: +0 prefix address, +4 prefix bytes, +8 suffix address, +12 suffix bytes
 export const NAME_LITERAL_STRIDE = 16;
 

@@ -27,6 +27,7 @@ import {
   UDP_PAYLOAD_MIN,
 } from '../shared/codes';
 import {
+  ASKED_BY_ENGINE,
   ASKED_CLASS,
   ASKED_FLAGS,
   ASKED_LOGGED_SHIFT,
@@ -81,6 +82,8 @@ export let isOdd: bool = false;
 export let questionEnd: u32 = 0;
 /** Size of the query re-packed without compression, as CoreDNS counts and logs it. */
 export let queryPlainBytes: u32 = 0;
+/** How much of it is rdataPad. */
+export let queryPad: u32 = 0;
 
 /** Plugin rewrite has changed the question; the registers below hold then. */
 export let isRewritten: bool = false;
@@ -93,7 +96,7 @@ export let askedNameAt: u32 = 0;
 export let askedNameBytes: u32 = 0;
 /** Size of the query as it was asked, which is counted. */
 export let askedPlainBytes: u32 = 0;
-/** Size of the query that is logged, 0 = its own. */
+/** Size of the query that is logged, without queryPad; 0 = its own. */
 export let loggedBytes: u32 = 0;
 export let askedType: u32 = 0;
 export let askedClass: u32 = 0;
@@ -170,6 +173,7 @@ function parse(at: u32, bytes: u32, transport: u32, sockaddr: u32, additionalMax
   isOdd = false;
   isRewritten = false;
   loggedBytes = 0;
+  queryPad = 0;
   if (bytes < <u32>HEADER_BYTES) return IGNORE;
   queryFlags = load16(at + 2); // Bounds: the header is whole
   if (queryFlags & FLAG_QR) return IGNORE;
@@ -300,8 +304,9 @@ export function takeAsked(asked: u32): void {
   // Bounds: a block of an exchange, written whole
   askedNameAt = asked + ASKED_NAME;
   askedNameBytes = load<u32>(asked + ASKED_NAME_BYTES);
-  askedPlainBytes = load<u32>(asked + ASKED_PLAIN);
-  loggedBytes = load<u32>(asked + ASKED_FLAGS) >> ASKED_LOGGED_SHIFT;
+  const flags = load<u32>(asked + ASKED_FLAGS);
+  askedPlainBytes = load<u32>(asked + ASKED_PLAIN) + (flags & ASKED_BY_ENGINE ? 0 : queryPad);
+  loggedBytes = flags >> ASKED_LOGGED_SHIFT;
   askedType = load<u16>(asked + ASKED_TYPE);
   askedClass = load<u16>(asked + ASKED_CLASS);
   askAgain();
@@ -347,6 +352,7 @@ function parseRecord(at: u32, end: u32, isAdditional: bool): u32 {
     if (rdataIsOdd) isOdd = true;
   } else if (!wasAccepted) return 0;
   queryPlainBytes += plainNameBytes(messageAt, at, end) + 10 + rdataPlain + rdataPad;
+  queryPad += rdataPad;
   return rdata + rdataBytes;
 }
 

@@ -3,6 +3,7 @@
 
 import * as layout from '../../engine-as/shared/layout.ts';
 import type {
+  AccessStep,
   AddressOrder,
   BlockProgram,
   CacheStep,
@@ -14,6 +15,7 @@ import type {
   ServerBlock,
   SlowRule,
 } from '../plugin/contract.ts';
+import { fillAccess } from './access-step.ts';
 import { fillCache } from './cache-step.ts';
 import { Octets } from './octets.ts';
 import { MemoryExhausted, type Writer } from './records.ts';
@@ -144,6 +146,10 @@ export class BlockSteps implements BlockProgram {
 
   rewrite(rules: readonly FastRule[]): void {
     this.#add(layout.STEP_REWRITE, (out, at) => fillRules(out, at, rules));
+  }
+
+  access(step: AccessStep): void {
+    this.#add(layout.STEP_ACL, (out, at) => fillAccess(out, at, step));
   }
 
   slow(): void {

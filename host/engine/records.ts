@@ -3,15 +3,7 @@
 
 import { TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_NS, TYPE_PTR, TYPE_SRV, TYPE_TXT } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
-import {
-  type Addresses,
-  ENDPOINTS_MAX,
-  type Endpoints,
-  type Octets,
-  type OwnerHandle,
-  type RecordSet,
-  type RecordStore,
-} from '../plugin/contract.ts';
+import type { Addresses, Octets, OwnerHandle, RecordSet, RecordStore, ServiceRun } from '../plugin/contract.ts';
 import type { Engine } from './load.ts';
 
 const TYPES = {
@@ -27,13 +19,6 @@ const TYPES = {
 const RECORDS_MAX = 65535;
 const KEY_BYTES_MAX = 255;
 const KEY_ROOM = 512;
-
-// The scratch of many endpoints: a key, the name behind each label, the blob of one, then these.
-const BLOB_ROOM_AT = 2 * KEY_ROOM;
-const BLOB_ROOM = 65536;
-const ADDRESSES_ROOM_AT = BLOB_ROOM_AT + BLOB_ROOM + KEY_ROOM;
-const LABELS_ROOM_AT = ADDRESSES_ROOM_AT + 4 * ENDPOINTS_MAX;
-const LABELS_ROOM = 64 * ENDPOINTS_MAX;
 
 /** Shared memory ran out: the owner keeps what it had. */
 export class MemoryExhausted extends Error {
@@ -85,35 +70,6 @@ class SharedRecords implements RecordStore {
     return owner >>> 0;
   }
 
-  putEndpoints(endpoints: Endpoints, base: Octets, sets: readonly RecordSet[], flags: number): void {
-    const { engine, area } = this.#writer;
-    const { keyAt, nameAt, addressesAt, labelsAt, count } = this.#placeEndpoints(endpoints, base);
-    const blobAt = area + layout.WRITER_SCRATCH + BLOB_ROOM_AT;
-    const whole: readonly RecordSet[] = [{ type: 'A', addresses: '\0\0\0\0' }, ...sets];
-    const bytes = blobBytes(whole);
-    if (bytes > BLOB_ROOM) throw new RangeError(`sets of ${bytes} octets for many owners`);
-    writeBlob(this.#view, this.#octets, blobAt, whole);
-    const addressAt = this.#view.getUint32(blobAt + layout.SETS_DIRECTORY + layout.SET_DATA, true);
-    const names = [keyAt, nameAt, base.length] as const;
-    const blob = [blobAt, bytes, addressAt] as const;
-    const isPut = engine.endpointsPut(this.address, addressesAt, count, labelsAt, ...names, ...blob, flags);
-    this.#refresh();
-    if (!isPut) throw new MemoryExhausted();
-  }
-
-  putReverse(endpoints: Endpoints, name: Octets): void {
-    const { engine, area } = this.#writer;
-    const { keyAt, nameAt, addressesAt, labelsAt, count } = this.#placeEndpoints(endpoints, name);
-    const blobAt = area + layout.WRITER_SCRATCH + BLOB_ROOM_AT;
-    writeBlob(this.#view, this.#octets, blobAt, [{ type: 'PTR', names: [{ wire: '', relative: false }] }]);
-    // Behind the length, the kind and the target of the name.
-    const wireAt = this.#view.getUint32(blobAt + layout.SETS_DIRECTORY + layout.SET_DATA, true) + 8;
-    const names = [keyAt, nameAt, name.length] as const;
-    const isPut = engine.reversePut(this.address, addressesAt, count, labelsAt, ...names, blobAt, wireAt);
-    this.#refresh();
-    if (!isPut) throw new MemoryExhausted();
-  }
-
   find(key: Octets): OwnerHandle {
     return this.#writer.engine.ownerFind(this.address, this.#placeKey(key), key.length) >>> 0;
   }
@@ -154,21 +110,6 @@ class SharedRecords implements RecordStore {
     return at;
   }
 
-  #placeEndpoints({ addresses, labels }: Endpoints, name: Octets) {
-    const count = addresses.length / 4;
-    if (!Number.isInteger(count) || count > ENDPOINTS_MAX) throw new RangeError(`${count} endpoints at once`);
-    if (name.length > KEY_BYTES_MAX) throw new RangeError(`a name of ${name.length} octets`);
-    if (labels.length > LABELS_ROOM) throw new RangeError(`labels of ${labels.length} octets`);
-    const keyAt = this.#writer.area + layout.WRITER_SCRATCH;
-    const nameAt = keyAt + KEY_ROOM;
-    const addressesAt = keyAt + ADDRESSES_ROOM_AT;
-    const labelsAt = keyAt + LABELS_ROOM_AT;
-    copyOctets(this.#octets, nameAt, name);
-    copyOctets(this.#octets, addressesAt, addresses);
-    copyOctets(this.#octets, labelsAt, labels);
-    return { keyAt, nameAt, addressesAt, labelsAt: labels === '' ? 0 : labelsAt, count };
-  }
-
   /** A grown memory has a new buffer; views on the old one end where it ended. */
   #refresh(): void {
     const { buffer } = this.#writer.memory;
@@ -195,8 +136,11 @@ function dataBytes(set: RecordSet): number {
       return addressCount(set.addresses, 4) * 4;
     case 'AAAA':
       return addressCount(set.addresses, 16) * 16;
-    case 'SRV':
-      return targetsOf(set).size * 4 + Math.min(set.records.length, RECORDS_MAX) * 8;
+    case 'SRV': {
+      if (!('runs' in set)) return targetsOf(set).size * 4 + Math.min(set.records.length, RECORDS_MAX) * 8;
+      const { targets, records } = countRuns(set.runs);
+      return targets * 4 + records * 8;
+    }
     case 'TXT':
       return set.rdata.reduce((sum, rdata) => sum + 2 + rdata.length, 0);
     default:
@@ -204,12 +148,15 @@ function dataBytes(set: RecordSet): number {
   }
 }
 
+type PlainServices = Extract<RecordSet, { readonly records: readonly unknown[] }>;
+type ServiceRuns = Extract<RecordSet, { readonly runs: readonly unknown[] }>;
+
 /** The last set whose targets were asked for: each put asks three times, and endpoints of one slice share a set. */
-let lastSet: RecordSet | undefined;
+let lastSet: PlainServices | undefined;
 let lastTargets: ReadonlyMap<OwnerHandle, number> = new Map();
 
 /** Distinct targets of an SRV set, in order of appearance, with their indices. */
-function targetsOf(set: RecordSet & { type: 'SRV' }): ReadonlyMap<OwnerHandle, number> {
+function targetsOf(set: PlainServices): ReadonlyMap<OwnerHandle, number> {
   if (set === lastSet) return lastTargets;
   const targets = new Map<OwnerHandle, number>();
   const count = Math.min(set.records.length, RECORDS_MAX);
@@ -243,7 +190,7 @@ function writeData(view: DataView, octets: Uint8Array, entry: number, at: number
     case 'AAAA':
       return writeAddresses(octets, at, set.addresses, set.type === 'A' ? 4 : 16);
     case 'SRV':
-      return writeServices(view, entry, at, set);
+      return 'runs' in set ? writeRuns(view, entry, at, set) : writeServices(view, entry, at, set);
     case 'TXT':
       return writeStrings(view, octets, at, set.rdata);
     default:
@@ -270,7 +217,42 @@ function writeAddresses(octets: Uint8Array, at: number, addresses: Addresses, by
   return count;
 }
 
-function writeServices(view: DataView, entry: number, at: number, set: RecordSet & { type: 'SRV' }): number {
+/** As many as a set may hold; the last target may lack some of its ports. */
+function countRuns(runs: readonly ServiceRun[]): { targets: number; records: number } {
+  let targets = 0;
+  let records = 0;
+  for (const run of runs) {
+    const left = RECORDS_MAX - records;
+    const perTarget = run.ports.length;
+    targets += Math.min(run.targets.length, Math.ceil(left / perTarget));
+    records += Math.min(run.targets.length * perTarget, left);
+  }
+  return { targets, records };
+}
+
+function writeRuns(view: DataView, entry: number, at: number, { runs, weight }: ServiceRuns): number {
+  const { targets, records } = countRuns(runs);
+  view.setUint16(entry + layout.SET_TARGETS, targets, true);
+  const end = at + targets * 4;
+  const recordsEnd = end + records * 8;
+  let target = at;
+  let record = end;
+  for (const run of runs) {
+    // Bounds: what countRuns() has found room for.
+    for (let i = 0; i < run.targets.length && target < end; i++, target += 4) {
+      view.setUint32(target, run.targets[i]!, true);
+      for (let p = 0; p < run.ports.length && record < recordsEnd; p++, record += 8) {
+        view.setUint16(record, 0, true);
+        view.setUint16(record + 2, weight, true);
+        view.setUint16(record + 4, run.ports[p]!, true);
+        view.setUint16(record + 6, (target - at) / 4, true);
+      }
+    }
+  }
+  return records;
+}
+
+function writeServices(view: DataView, entry: number, at: number, set: PlainServices): number {
   const targets = targetsOf(set);
   view.setUint16(entry + layout.SET_TARGETS, targets.size, true);
   let p = at;

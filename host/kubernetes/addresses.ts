@@ -34,20 +34,17 @@ export function podLabel(packed: string): string {
   return formatAddress(packed).replaceAll(/[.:]/g, '-');
 }
 
-/** The addresses of `packed`, `family` octets each. */
-export function cutAddresses(packed: string, family: number): string[] {
-  const addresses: string[] = [];
-  for (let at = 0; at < packed.length; at += family) addresses.push(packed.slice(at, at + family));
-  return addresses;
-}
-
-/** True if `address` stands in `packed` on a boundary. */
-export function includesAddress(packed: string, address: string): boolean {
+/**
+ * Where `address` stands in `packed` from the boundary `from` on, -1 if it does not. Many addresses begin alike: indexOf()
+ * would stop at each of them, and at what lies across two.
+ */
+export function findAddress(packed: string, address: string, from = 0): number {
   const family = address.length;
-  for (let at = packed.indexOf(address); at >= 0; at = packed.indexOf(address, at + 1)) {
-    if (at % family === 0) return true;
+  const last = address.charCodeAt(family - 1);
+  for (let at = from; at < packed.length; at += family) {
+    if (packed.charCodeAt(at + family - 1) === last && packed.startsWith(address, at)) return at;
   }
-  return false;
+  return -1;
 }
 
 function joinOctets(packed: string, by: string): string {

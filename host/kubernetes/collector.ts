@@ -2,7 +2,7 @@
 
 import { OWNER_SILENT } from '../plugin/contract.ts';
 import type { EndpointSlice } from './objects/endpoint-slice.ts';
-import { PORT_NONE } from './objects/ports.ts';
+import { PORT_NONE, type Port } from './objects/ports.ts';
 
 /** All RRsets of one owner. */
 export interface Owner {
@@ -45,6 +45,21 @@ function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i]);
 }
 
+/** One address and one port. */
+export interface Entry {
+  readonly port: Port;
+  readonly address: string;
+  /** Key of the name of the endpoint; undefined: it has none, so no SRV record can lead to it. */
+  readonly target: string | undefined;
+  /** False: the endpoint of a cluster set does not say which cluster it comes from; CoreDNS makes a name with an empty label of it. */
+  readonly isNamed: boolean;
+}
+
+/** What every record of an SRV RRset made of so many entries has. */
+export function weightOf(entries: number): number {
+  return Math.max(1, Math.floor((100 / (100 * entries)) * 100));
+}
+
 /** Gathers what CoreDNS calls the services of an answer: one entry for each address and port. */
 export class Collector {
   readonly key: string;
@@ -61,10 +76,10 @@ export class Collector {
     this.key = key;
   }
 
-  /**
-   * `target` undefined: the endpoint has no name, so no SRV record can lead to it. Not `isNamed`: the endpoint of a cluster
-   * set does not say which cluster it comes from, and CoreDNS makes a name with an empty label of it.
-   */
+  take({ address, port, target, isNamed }: Entry): void {
+    this.add(address, port.port, target, isNamed);
+  }
+
   add(address: string, port: number, target: string | undefined, isNamed = true): void {
     this.entries++;
     this.#addresses.add(address);
@@ -86,7 +101,7 @@ export class Collector {
 
   owner(): Owner {
     const addresses = this.#addresses.values;
-    const weight = Math.max(1, Math.floor((100 / (100 * this.entries)) * 100));
+    const weight = weightOf(this.entries);
     const ports = this.#ports;
     return {
       key: this.key,

@@ -10,6 +10,7 @@
 
 import { AddressIndex } from './address-index.ts';
 import type { ClientTable } from './clients.ts';
+import type { PublishedEndpoints } from './many-endpoints.ts';
 import type { EndpointSlice } from './objects/endpoint-slice.ts';
 import type { Ports } from './objects/ports.ts';
 import type { Service } from './objects/service.ts';
@@ -49,6 +50,8 @@ export interface ServiceEntry {
   slices: readonly SliceEntry[];
   publishedService: Service | undefined;
   publishedSlices: readonly SliceEntry[];
+  /** Of a service with many endpoints. */
+  publishedEndpoints: PublishedEndpoints | undefined;
 }
 
 export interface SliceEntry {
@@ -79,8 +82,6 @@ export class ClusterModel {
   readonly changedServices = new Set<ServiceEntry>();
   /** Packed addresses whose PTR may have changed. */
   readonly changedAddresses = new Set<string>();
-  /** Slices that are new since the records were last published: each of their addresses counts as changed. */
-  readonly newSlices = new Set<SliceEntry>();
   triggers: Trigger[] = [];
   /** Something that the DNS shows has changed: the SOA serial must move. */
   isSerialStale: boolean = false;
@@ -132,15 +133,11 @@ export class ClusterModel {
       slices: NO_SLICES,
       publishedService: undefined,
       publishedSlices: NO_SLICES,
+      publishedEndpoints: undefined,
     };
     made.number = this.addresses.join(made);
     namespace.services.set(name, made);
     return made;
-  }
-
-  /** How much has changed since the records were last published. */
-  get pending(): number {
-    return this.changedNamespaces.size + this.changedServices.size + this.changedAddresses.size + this.newSlices.size;
   }
 
   /** Everything that has changed is published. */
@@ -151,7 +148,6 @@ export class ClusterModel {
     this.changedNamespaces.clear();
     this.changedServices.clear();
     this.changedAddresses.clear();
-    this.newSlices.clear();
     for (const service of services) this.#forget(service.namespace, service);
     for (const namespace of namespaces) this.#forget(namespace);
   }

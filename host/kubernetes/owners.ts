@@ -5,8 +5,8 @@
 
 import { NAME_BYTES_MAX } from '../../engine-as/shared/codes.ts';
 import { OWNER_ALL_SCTP, OWNER_ALL_TCP, OWNER_ALL_UDP } from '../plugin/contract.ts';
-import { cutAddresses, packAddress } from './addresses.ts';
-import { addressAt, Collector, type Owner, type SliceRecords } from './collector.ts';
+import { packAddress } from './addresses.ts';
+import { addressAt, Collector, type Entry, type Owner, type SliceRecords } from './collector.ts';
 import { EndpointNames } from './endpoint-names.ts';
 import { ownerKey, portKey } from './names.ts';
 import type { Port } from './objects/ports.ts';
@@ -21,33 +21,34 @@ export interface NameShape {
   readonly isMulticluster: boolean;
   readonly isZonal: boolean;
   readonly ignoresEmptyServices: boolean;
+  /** Services with so many endpoints are kept by many-endpoints.ts. */
+  readonly manyEndpoints: number;
 }
 
-/** Which owners of a service: those of its endpoints, its own name and its ports, or all. */
-export type OwnerPart = 'all' | 'endpoints' | 'own';
-
 /**
- * Owners of a service, targets before the owners whose SRV records name them. Empty if it is unknown: a headless service
- * without a ready endpoint.
+ * Owners of a service, or those of its endpoints alone, targets before the owners whose SRV records name them. Empty if it is unknown: a headless
+ * service without a ready endpoint.
  */
 export function serviceOwners(
   service: Service,
   slices: readonly SliceRecords[],
   shape: NameShape,
-  part: OwnerPart = 'all',
+  part: 'all' | 'endpoints' = 'all',
 ): Owner[] {
   const base = ownerKey(service.name, service.namespace, 'svc');
   if (base === undefined || base.length > shape.keyBytesMax) return [];
   if (service.kind === 'external-name') return aliasOwners(service, base);
   if (service.kind === 'cluster-ip' && shape.ignoresEmptyServices && slices.every(isEmpty)) return [];
   const names = new EndpointNames(base, shape.keyBytesMax);
-  const endpoints = part === 'own' ? [] : endpointOwners(slices, names, shape.isMulticluster);
+  const endpoints = endpointOwners(slices, names, shape.isMulticluster);
   if (part === 'endpoints') return endpoints;
-  const entries = new ServiceEntries(base, shape);
-  for (const slice of service.kind === 'headless' ? slices : []) collectHeadless(slice, names, entries);
+  const entries = new ServiceEntries<Entry, Collector>(base, shape.isMulticluster, (key) => new Collector(key));
+  for (const slice of service.kind === 'headless' ? slices : []) {
+    collectHeadless(slice, names, shape.isMulticluster, entries);
+  }
   if (service.kind === 'cluster-ip') collectClusterIps(service, base, entries);
   const zones = shape.isZonal && service.kind === 'headless' ? collectZones(slices, names, base) : [];
-  const others = [...entries.collectors(), ...zones]
+  const others = [...entries.owners(), ...zones]
     .filter((owner) => owner.exists && owner.key.length <= shape.keyBytesMax)
     .map((owner) => owner.owner());
   return endpoints.concat(others);
@@ -71,12 +72,11 @@ const PROTOCOL_FLAGS: Readonly<Record<string, number>> = {
   sctp: OWNER_ALL_SCTP,
 };
 
-/** `target` undefined, `isNamed`: see Collector.add(). */
-interface Added {
-  readonly port: Port;
-  readonly address: string;
-  readonly target: string | undefined;
-  readonly isNamed: boolean;
+/** What gathers the entries of one owner. */
+interface Gatherer<T> {
+  flags: number;
+  entries: number;
+  take(entry: T): void;
 }
 
 /**
@@ -84,41 +84,39 @@ interface Added {
  * `_`. Where that means the name itself, or one port, the engine finds it; what it does not find has an owner here:
  * several protocols, or several ports of one name.
  */
-class ServiceEntries {
-  readonly isMulticluster: boolean;
+export class ServiceEntries<T extends { readonly port: Port }, G extends Gatherer<T>> {
   readonly #base: string;
   readonly #prefix: string;
-  readonly #bare: Collector;
-  readonly #ports = new Map<string, Collector>();
-  readonly #added: Added[] = [];
+  readonly #make: (key: string) => G;
+  readonly #bare: G;
+  readonly #ports = new Map<string, G>();
+  readonly #added: T[] = [];
   #protocols = '';
   #isMixed = false;
 
-  constructor(base: string, shape: NameShape) {
+  constructor(base: string, isMulticluster: boolean, make: (key: string) => G) {
     this.#base = base;
     // Of a cluster set: without it a port and its protocol would look like an endpoint and its cluster.
-    this.isMulticluster = shape.isMulticluster;
-    this.#prefix = shape.isMulticluster ? '\0' : '';
-    this.#bare = new Collector(base);
+    this.#prefix = isMulticluster ? '\0' : '';
+    this.#make = make;
+    this.#bare = make(base);
   }
 
-  add(added: Added, bareTarget: string | undefined = added.target): void {
-    const { port, address, target, isNamed } = added;
-    this.#bare.add(address, port.port, bareTarget, isNamed);
+  add(entry: T, bareEntry = entry): void {
+    const { port } = entry;
+    this.#bare.take(bareEntry);
     this.#note(port);
-    this.#added.push(added);
-    if (port.name !== '' && port.protocol !== '') {
-      this.#collector(portKey(port.name, port.protocol))?.add(address, port.port, target, isNamed);
-    }
+    this.#added.push(entry);
+    if (port.name !== '' && port.protocol !== '') this.#owner(portKey(port.name, port.protocol))?.take(entry);
   }
 
   /** The name exists without an address. */
   exist(port: Port): void {
     const named = port.name === '' || port.protocol === '' ? undefined : portKey(port.name, port.protocol);
-    for (const owner of [this.#bare, this.#collector(named)]) if (owner !== undefined) owner.entries++;
+    for (const owner of [this.#bare, this.#owner(named)]) if (owner !== undefined) owner.entries++;
   }
 
-  collectors(): Collector[] {
+  owners(): G[] {
     if (this.#isMixed) this.#collectAny();
     else this.#bare.flags |= PROTOCOL_FLAGS[this.#protocols] ?? 0;
     return [this.#bare, ...this.#ports.values()];
@@ -134,36 +132,44 @@ class ServiceEntries {
     for (const { port } of this.#added) {
       protocols.set(port.name, (protocols.get(port.name) ?? new Set()).add(port.protocol));
     }
-    for (const { port, address, target, isNamed } of this.#added) {
-      if (port.protocol !== '') this.#collector(portKey('', port.protocol))?.add(address, port.port, target, isNamed);
-      if (port.name !== '' && (protocols.get(port.name)!.size > 1 || port.protocol === '')) {
-        this.#collector(portKey(port.name, ''))?.add(address, port.port, target, isNamed);
-      }
+    for (const entry of this.#added) {
+      const { name, protocol } = entry.port;
+      if (protocol !== '') this.#owner(portKey('', protocol))?.take(entry);
+      if (name !== '' && (protocols.get(name)!.size > 1 || protocol === ''))
+        this.#owner(portKey(name, ''))?.take(entry);
     }
   }
 
   /** Undefined for what is no label: no question can ask for it. */
-  #collector(key: string | undefined): Collector | undefined {
+  #owner(key: string | undefined): G | undefined {
     if (key === undefined) return undefined;
-    const collector = this.#ports.get(key) ?? new Collector(this.#prefix + key + this.#base);
-    this.#ports.set(key, collector);
-    return collector;
+    const owner = this.#ports.get(key) ?? this.#make(this.#prefix + key + this.#base);
+    this.#ports.set(key, owner);
+    return owner;
   }
 }
 
-function collectClusterIps(service: Service, base: string, entries: ServiceEntries): void {
-  const addresses = [...cutAddresses(service.v4, 4), ...cutAddresses(service.v6, 16)];
+function collectClusterIps(service: Service, base: string, entries: ServiceEntries<Entry, Collector>): void {
+  const addresses = [...cut(service.v4, 4), ...cut(service.v6, 16)];
   for (const port of service.ports.list) {
-    for (const address of addresses) entries.add({ port, address, target: base, isNamed: true }, '');
+    for (const address of addresses) {
+      const entry = { port, address, target: base, isNamed: true };
+      entries.add(entry, { ...entry, target: '' });
+    }
     // A service whose addresses are not given out yet exists all the same.
     if (addresses.length === 0) entries.exist(port);
   }
 }
 
-function collectHeadless(slice: SliceRecords, names: EndpointNames, entries: ServiceEntries): void {
+function collectHeadless(
+  slice: SliceRecords,
+  names: EndpointNames,
+  isMulticluster: boolean,
+  entries: ServiceEntries<Entry, Collector>,
+): void {
+  const isNamed = !isMulticluster || slice.cluster !== '';
   for (const [i, target] of names.keys(slice).entries()) {
     const address = addressAt(slice, i);
-    const isNamed = !entries.isMulticluster || slice.cluster !== '';
     for (const port of slice.ports.list) entries.add({ port, address, target, isNamed });
   }
 }
@@ -186,10 +192,7 @@ function endpointOwners(slices: readonly SliceRecords[], names: EndpointNames, i
 }
 
 /** What an endpoint of the slice has beside its key and its address, where nobody shares its name. */
-export function endpointPattern(
-  slice: Pick<SliceRecords, 'ports' | 'cluster'>,
-  isMulticluster: boolean,
-): Owner | undefined {
+export function endpointPattern(slice: SliceRecords, isMulticluster: boolean): Owner | undefined {
   const pattern = new Collector('');
   const isNamed = !isMulticluster || slice.cluster !== '';
   for (const port of slice.ports.list) pattern.add('', port.port, '', isNamed);
@@ -218,4 +221,10 @@ function collectEndpoints(
     }
   }
   return endpoints;
+}
+
+function cut(packed: string, family: number): string[] {
+  const addresses: string[] = [];
+  for (let at = 0; at < packed.length; at += family) addresses.push(packed.slice(at, at + family));
+  return addresses;
 }

@@ -11,14 +11,15 @@ import {
   type RecordSet,
   type RecordStore,
 } from '../plugin/contract.ts';
-import { cutAddresses, includesAddress, podLabel } from './addresses.ts';
-import { endpointBatch } from './endpoint-batches.ts';
-import type { ClusterModel, NamespaceEntry, ServiceEntry, SliceEntry } from './model.ts';
+import { podLabel } from './addresses.ts';
+import { MANY_ENDPOINTS } from './many-endpoints.ts';
+import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
 import { NS_DNS, nameServers } from './name-servers.ts';
 import { clientKey, glueKey, ownerKey, reverseKey, wireOf } from './names.ts';
 import type { NameShape } from './owners.ts';
+import { absoluteName, addressSets } from './record-sets.ts';
 import { reverseTargets } from './reverse-names.ts';
-import { absoluteName, addressSets, ServiceRecords } from './service-records.ts';
+import { ServiceRecords } from './service-records.ts';
 
 export interface RecordsOptions {
   /** Zones of the directive, lower-case and fully qualified. */
@@ -30,6 +31,8 @@ export interface RecordsOptions {
   readonly namespaces: readonly string[];
   readonly isZonal: boolean;
   readonly ignoresEmptyServices: boolean;
+  /** From how many endpoints on the changes of a service are followed one by one. */
+  readonly manyEndpoints?: number;
   /** Packed addresses of this process, for the NS records. */
   readonly localAddresses: readonly string[];
   /** Unix time in milliseconds. */
@@ -49,7 +52,8 @@ export function keyBytesMax(zones: readonly string[]): number {
 export function shapeOf(options: RecordsOptions, isMulticluster: boolean): NameShape {
   const { zones, ignoresEmptyServices } = options;
   const isZonal = options.isZonal && !isMulticluster;
-  return { keyBytesMax: keyBytesMax(zones), isMulticluster, isZonal, ignoresEmptyServices };
+  const manyEndpoints = options.manyEndpoints ?? MANY_ENDPOINTS;
+  return { keyBytesMax: keyBytesMax(zones), isMulticluster, isZonal, ignoresEmptyServices, manyEndpoints };
 }
 
 export class ClusterRecords {
@@ -83,10 +87,6 @@ export class ClusterRecords {
     const services = [...model.changedServices];
     let areNameServersStale = services.some((service) => this.#nameServerServices.has(service));
     for (const service of services) this.#services.publishService(service);
-    for (const slice of model.newSlices) {
-      this.#publishNewSlice(slice);
-      areNameServersStale ||= this.#options.localAddresses.some((each) => includesAddress(slice.addresses, each));
-    }
     for (const address of model.changedAddresses) {
       this.#publishReverse(address);
       areNameServersStale ||= this.#local.has(address);
@@ -144,24 +144,11 @@ export class ClusterRecords {
     pods.changed.clear();
   }
 
-  /** PTR records of all addresses of a slice at once. Where that cannot be done, they count as changed one by one. */
-  #publishNewSlice(slice: SliceEntry): void {
-    const { addresses, family, service } = slice;
-    const base = service.name === '' ? undefined : ownerKey(service.name, service.namespace.name, 'svc');
-    const name = `${base}${this.#primaryWire}\0`;
-    const isPlain = base !== undefined && this.#primaryWire.length > 0 && this.#isReverseShown(service.namespace);
-    const batch = isPlain ? endpointBatch(this.#model, slice, name.length, NAME_BYTES_MAX) : undefined;
-    if (batch !== undefined) this.#store.putReverse(batch, name);
-    else for (const address of cutAddresses(addresses, family)) this.#model.changedAddresses.add(address);
-  }
-
-  #isReverseShown(namespace: NamespaceEntry): boolean {
-    return this.#options.namespaces.length === 0 || this.#services.isExposed(namespace);
-  }
-
   #publishReverse(address: string): void {
     const key = reverseKey(address);
-    const targets = reverseTargets(this.#model, address, (namespace) => this.#isReverseShown(namespace));
+    const isShown = (namespace: NamespaceEntry) =>
+      this.#options.namespaces.length === 0 || this.#services.isExposed(namespace);
+    const targets = reverseTargets(this.#model, address, isShown);
     const names = targets
       ?.filter((target) => target.length + this.#primaryWire.length < NAME_BYTES_MAX)
       .map((target) => absoluteName(target + this.#primaryWire));

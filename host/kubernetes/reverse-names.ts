@@ -1,7 +1,7 @@
 // The names that PTR records of an address lead to, relative to the zone. A cluster IP wins over endpoints; whether
 // the namespace or the service of an endpoint exists plays no role (CoreDNS plugin kubernetes).
 
-import { includesAddress } from './addresses.ts';
+import { findAddress } from './addresses.ts';
 import { endpointLabel } from './endpoint-names.ts';
 import type { ClusterModel, NamespaceEntry, ServiceEntry, SliceEntry } from './model.ts';
 import { ownerKey } from './names.ts';
@@ -45,21 +45,21 @@ function sliceTargets(slices: readonly SliceEntry[], address: string): string[] 
 }
 
 export function isSliceWith(holder: ServiceEntry | SliceEntry, address: string): holder is SliceEntry {
-  return holder.kind === 'slice' && holder.family === address.length && includesAddress(holder.addresses, address);
+  return holder.kind === 'slice' && holder.family === address.length && findAddress(holder.addresses, address) >= 0;
 }
 
 function isServiceWith(holder: ServiceEntry | SliceEntry, address: string): holder is ServiceEntry {
   if (holder.kind !== 'service' || holder.service === undefined) return false;
-  return includesAddress(address.length === 4 ? holder.service.v4 : holder.service.v6, address);
+  return findAddress(address.length === 4 ? holder.service.v4 : holder.service.v6, address) >= 0;
 }
 
 function endpointKeys(slice: SliceEntry, address: string): string[] {
   const keys: string[] = [];
   const base = ownerKey(slice.service.name, slice.service.namespace.name, 'svc');
   if (base === undefined) return keys;
-  for (let at = slice.addresses.indexOf(address); at >= 0; at = slice.addresses.indexOf(address, at + 1)) {
-    if (at % slice.family !== 0) continue;
-    const label = endpointLabel(lineAt(slice.hostnames, at / slice.family), () => address);
+  const { addresses, family } = slice;
+  for (let at = findAddress(addresses, address); at >= 0; at = findAddress(addresses, address, at + family)) {
+    const label = endpointLabel(lineAt(slice.hostnames, at / family), () => address);
     const key = ownerKey(label);
     if (key !== undefined) keys.push(key + base);
   }

@@ -1,13 +1,14 @@
 // Publishes the services of a model into a record store: what has changed since the last time, and of that only the
 // owners that differ. Its cost follows the services that changed, not the cluster.
 
-import type { RecordName, RecordSet, RecordStore } from '../plugin/contract.ts';
+import type { OwnerHandle, RecordSet, RecordStore } from '../plugin/contract.ts';
 import { isSameOwner, type Owner, type ServiceRecords as SrvRecords } from './collector.ts';
-import { serviceBatches } from './endpoint-batches.ts';
-import type { ClusterModel, NamespaceEntry, ServiceEntry, SliceEntry } from './model.ts';
+import { ManyEndpoints } from './many-endpoints.ts';
+import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
 import { ownerKey, wireOf } from './names.ts';
 import type { Service } from './objects/service.ts';
-import { endpointPattern, type NameShape, type OwnerPart, serviceOwners } from './owners.ts';
+import { type NameShape, serviceOwners } from './owners.ts';
+import { absoluteName, addressSets } from './record-sets.ts';
 
 export class ServiceRecords {
   readonly #model: ClusterModel;
@@ -17,6 +18,7 @@ export class ServiceRecords {
   readonly #exposed: ReadonlySet<string>;
   /** Keys of owners that nothing will name once this flush is over. */
   readonly gone: string[] = [];
+  readonly #many: ManyEndpoints;
   /** The last records that lead to their owner itself, as the store takes them: the endpoints of a slice share them. */
   #ownRecords: SrvRecords | undefined;
   #ownSet: RecordSet | undefined;
@@ -26,6 +28,7 @@ export class ServiceRecords {
     this.#store = store;
     this.#shape = shape;
     this.#exposed = new Set(namespaces);
+    this.#many = new ManyEndpoints(model, store, shape, (owner) => this.#putOwner(owner));
   }
 
   isExposed(namespace: NamespaceEntry): boolean {
@@ -52,38 +55,25 @@ export class ServiceRecords {
     const isShown = entry.namespace.isPublished;
     const service = isShown ? entry.service : undefined;
     const slices = isShown ? entry.slices : [];
-    let part: OwnerPart = service === entry.publishedService && this.#isApart(service) ? 'endpoints' : 'all';
-    if (service !== undefined && entry.publishedSlices.length === 0 && this.#putEndpoints(service, slices)) {
-      if (part === 'endpoints') {
-        entry.publishedSlices = slices;
-        return;
-      }
-      part = 'own';
+    const gone = this.#many.update(entry, service, slices);
+    if (gone !== undefined) this.gone.push(...gone);
+    else {
+      this.#publishAll(entry, service, slices);
+      this.#many.adopt(entry, service, slices);
     }
-    const before = new Map(this.#owners(entry.publishedService, entry.publishedSlices, part).map((o) => [o.key, o]));
-    for (const owner of this.#owners(service, slices, part)) {
-      const old = before.get(owner.key);
-      before.delete(owner.key);
-      if (old === undefined || !isSameOwner(old, owner)) this.put(owner.key, this.#sets(owner), owner.flags);
-    }
-    this.gone.push(...before.keys());
     entry.publishedService = service;
     entry.publishedSlices = slices;
   }
 
-  /** Puts the owners of all endpoints of a service that has none yet, many at once. False if that cannot be done. */
-  #putEndpoints(service: Service, slices: readonly SliceEntry[]): boolean {
-    if (slices.length === 0 || service.kind === 'external-name' || this.#shape.isMulticluster) return false;
-    const base = ownerKey(service.name, service.namespace, 'svc');
-    if (base === undefined) return false;
-    const batches = serviceBatches(this.#model, slices, base.length, this.#shape.keyBytesMax);
-    if (batches === undefined) return false;
-    const filled = slices.filter(({ addresses }) => addresses !== '');
-    for (const [i, { ports, cluster }] of filled.entries()) {
-      const pattern = endpointPattern({ ports, cluster }, false);
-      if (pattern !== undefined) this.#store.putEndpoints(batches[i]!, base, this.#sets(pattern), pattern.flags);
+  #publishAll(entry: ServiceEntry, service: Service | undefined, slices: ServiceEntry['slices']): void {
+    const part = service === entry.publishedService && this.#isApart(service) ? 'endpoints' : 'all';
+    const before = new Map(this.#owners(entry.publishedService, entry.publishedSlices, part).map((o) => [o.key, o]));
+    for (const owner of this.#owners(service, slices, part)) {
+      const old = before.get(owner.key);
+      before.delete(owner.key);
+      if (old === undefined || !isSameOwner(old, owner)) this.#putOwner(owner);
     }
-    return true;
+    this.gone.push(...before.keys());
   }
 
   /** The end of a flush: takes away what nothing names any more. */
@@ -105,8 +95,12 @@ export class ServiceRecords {
     return service?.kind === 'cluster-ip' && !this.#shape.ignoresEmptyServices;
   }
 
-  #owners(service: Service | undefined, slices: ServiceEntry['slices'], part: OwnerPart): Owner[] {
+  #owners(service: Service | undefined, slices: ServiceEntry['slices'], part: 'all' | 'endpoints'): Owner[] {
     return service === undefined ? [] : serviceOwners(service, slices, this.#shape, part);
+  }
+
+  #putOwner(owner: Owner): OwnerHandle {
+    return this.put(owner.key, this.#sets(owner), owner.flags);
   }
 
   #sets(owner: Owner): RecordSet[] {
@@ -131,15 +125,4 @@ export class ServiceRecords {
     }
     return set;
   }
-}
-
-export function absoluteName(wire: string): RecordName {
-  return { wire: `${wire}\0`, relative: false };
-}
-
-export function addressSets(v4: string, v6: string): RecordSet[] {
-  const sets: RecordSet[] = [];
-  if (v4 !== '') sets.push({ type: 'A', addresses: v4 });
-  if (v6 !== '') sets.push({ type: 'AAAA', addresses: v6 });
-  return sets;
 }

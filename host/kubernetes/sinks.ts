@@ -2,9 +2,7 @@
 // framed by begin() and end(): what it did not show is gone. Nothing is kept twice for that; every entry remembers the
 // round of the list that saw it last.
 
-import { cutAddresses } from './addresses.ts';
 import { addressAt } from './collector.ts';
-import { endpointLabels } from './endpoint-names.ts';
 import {
   type ClusterModel,
   type NamespaceEntry,
@@ -18,6 +16,7 @@ import { type EndpointSlice, POD_NAME } from './objects/endpoint-slice.ts';
 import type { Namespace } from './objects/namespace.ts';
 import type { Pod } from './objects/pod.ts';
 import type { Service } from './objects/service.ts';
+import { compareSlices } from './slice-difference.ts';
 
 export interface ObjectSink<T> {
   /** A whole list follows; it may break off, and another begin() then starts again. */
@@ -131,15 +130,11 @@ export class ServiceSink implements ObjectSink<Service> {
 
   #set(entry: ServiceEntry, service: Service | undefined): void {
     const model = this.#model;
-    const before = entry.service ?? NO_ADDRESSES;
-    const after = service ?? NO_ADDRESSES;
-    for (const [key, family] of FAMILIES) {
-      model.addresses.removeAll(before[key], family, entry.number);
-      model.addresses.addAll(after[key], family, entry.number);
-      for (const address of [...cutAddresses(before[key], family), ...cutAddresses(after[key], family)]) {
-        model.changedAddresses.add(address);
-      }
-    }
+    const before = clusterIps(entry.service);
+    const after = clusterIps(service);
+    for (const address of before) model.addresses.remove(address, entry.number);
+    for (const address of after) model.addresses.add(address, entry.number);
+    for (const address of [...before, ...after]) model.changedAddresses.add(address);
     if (entry.service === undefined || service === undefined) model.noteExistence();
     else if (this.#moves(entry.service, service)) model.noteChange();
     entry.service = service;
@@ -197,14 +192,14 @@ export class SliceSink implements ObjectSink<EndpointSlice> {
   }
 
   #change(before: SliceEntry | undefined, after: SliceEntry | undefined): void {
-    const { addresses, changedAddresses, newSlices } = this.#model;
-    if (before !== undefined) addresses.removeAll(before.addresses, before.family, before.number);
-    if (after !== undefined) addresses.addAll(after.addresses, after.family, after.number);
-    if (before === undefined) newSlices.add(after!);
-    else if (newSlices.delete(before) || after === undefined) {
-      for (const address of addressesOf(before)) changedAddresses.add(address);
-      if (after !== undefined) newSlices.add(after);
-    } else for (const address of changedNames(before, after)) changedAddresses.add(address);
+    const { addresses, changedAddresses } = this.#model;
+    const [removed, added] = changedEndpoints(before, after);
+    for (const address of removed) addresses.remove(address, before!.number);
+    for (const address of added) addresses.add(address, after!.number);
+    // What the PTR records of an address depend on: its names, and the service.
+    const isMoved = before !== undefined && after !== undefined && before.service !== after.service;
+    const touched = isMoved ? [...addressesOf(before), ...addressesOf(after)] : [...removed, ...added];
+    for (const address of touched) changedAddresses.add(address);
     this.#model.replaceSlice(before, after);
     if (before === undefined || after === undefined) this.#model.noteExistence();
     else if (!isSameContent(before, after)) this.#model.noteChange();
@@ -285,35 +280,26 @@ export class PodSink implements ObjectSink<Pod> {
   }
 }
 
-const FAMILIES = [
-  ['v4', 4],
-  ['v6', 16],
-] as const;
-
-const NO_ADDRESSES = { v4: '', v6: '' };
-
-function addressesOf({ addresses, family }: SliceEntry): string[] {
-  return cutAddresses(addresses, family);
+function clusterIps(service: Service | undefined): string[] {
+  if (service === undefined) return [];
+  const addresses: string[] = [];
+  for (let at = 0; at < service.v4.length; at += 4) addresses.push(service.v4.slice(at, at + 4));
+  for (let at = 0; at < service.v6.length; at += 16) addresses.push(service.v6.slice(at, at + 16));
+  return addresses;
 }
 
-/** Addresses whose PTR records differ: an update of a slice usually touches few of its endpoints. */
-function changedNames(before: SliceEntry, after: SliceEntry): Set<string> {
-  const changed = new Set<string>();
-  const old = reverseNames(before);
-  const now = reverseNames(after);
-  for (const [name, address] of now) if (!old.has(name)) changed.add(address);
-  for (const [name, address] of old) if (!now.has(name)) changed.add(address);
-  return changed;
+function addressesOf(slice: SliceEntry | undefined): string[] {
+  const addresses: string[] = [];
+  if (slice === undefined) return addresses;
+  for (let i = 0; i * slice.family < slice.addresses.length; i++) addresses.push(addressAt(slice, i));
+  return addresses;
 }
 
-/** Address by what its PTR record depends on. */
-function reverseNames(slice: SliceEntry): Map<string, string> {
-  const names = new Map<string, string>();
-  for (const [i, label] of endpointLabels(slice).entries()) {
-    const address = addressAt(slice, i);
-    names.set(`${slice.service.name} ${label} ${address}`, address);
-  }
-  return names;
+/** Addresses of the endpoints that are gone, and of those that are new: an update of a slice usually touches few. */
+function changedEndpoints(before: SliceEntry | undefined, after: SliceEntry | undefined): [string[], string[]] {
+  if (before === undefined || after === undefined) return [addressesOf(before), addressesOf(after)];
+  const { removed, added } = compareSlices(before, after);
+  return [removed.map((at) => addressAt(before, at)), added.map((at) => addressAt(after, at))];
 }
 
 function isSameService(a: Service, b: Service): boolean {

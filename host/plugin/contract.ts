@@ -227,11 +227,11 @@ export interface Rewritten {
   readonly message: Message;
   /** The reply repeats the question as it was asked, not that of `message`. */
   readonly isRestored: boolean;
-  readonly loggedBytes?: number; // size of the query for plugin log, if it is not that of `message`
+  readonly loggedBytes?: number; // size of the query for plugin log, if not that of `message`; without rdataPad
   /** A plugin below failed, and a reply was written all the same: for plugin errors. */
   readonly reported?: { readonly rcode: number; readonly text: string } | undefined;
 }
-export type Drop = { readonly kind: 'drop' };
+export type Drop = { readonly kind: 'drop'; readonly rewritten?: Rewritten };
 export type Section = 'answer' | 'authority' | 'additional';
 
 /** One query on the slow path. */
@@ -296,8 +296,8 @@ export interface LogEntry {
   /** Effective UDP payload size; 65535 on TCP. */
   readonly payloadBytes: number;
   readonly rcode: number;
-  /** Header word at octet 2 of the reply. */
-  readonly flags: number;
+  /** Header word at octet 2 of the reply; undefined = there was none. */
+  readonly flags: number | undefined;
   /** Size before truncation and before the OPT was added. */
   readonly replyBytes: number;
   readonly durationSeconds: number;

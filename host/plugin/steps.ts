@@ -4,15 +4,6 @@
 import type { ServerBlock } from './contract.ts';
 
 /** Names and RRsets in shared memory: one writer (the main thread), lock-free readers in every shard. */
-/** IPv4 endpoints, at most ENDPOINTS_MAX. */
-export interface Endpoints {
-  /** 4 octets each, back to back. */
-  readonly addresses: string;
-  /** As many labels in wire form, lower-case; '' where each is its address with dashes. */
-  readonly labels: string;
-}
-export const ENDPOINTS_MAX = 1024;
-
 export interface RecordStore {
   /** Byte offset of the store's header in shared memory. */
   readonly address: number;
@@ -23,13 +14,6 @@ export interface RecordStore {
    * @returns the owner's handle, valid until remove(); SRV sets refer to target owners by it.
    */
   put(key: Octets, sets: readonly RecordSet[], flags?: number): OwnerHandle;
-  /**
-   * The same as put() for one owner of each endpoint, with an A record and what is in `sets`: its key is its label,
-   * different from the others', and `base`. The SRV records of `sets` lead to their owner (target 0).
-   */
-  putEndpoints(endpoints: Endpoints, base: Octets, sets: readonly RecordSet[], flags: number): void;
-  /** The same as put() for the reverse owner of each endpoint: PTR to its label in front of `name`, an absolute name. */
-  putReverse(endpoints: Endpoints, name: Octets): void;
   /** Returns the handle of an owner, or 0. */
   find(key: Octets): OwnerHandle;
   /** Removes the owner; SRV sets that refer to it must have been replaced before. */
@@ -67,6 +51,7 @@ export type RecordSet =
   | { readonly type: 'A' /** 4 octets each */; readonly addresses: Addresses; readonly ttl?: number }
   | { readonly type: 'AAAA' /** 16 octets each */; readonly addresses: Addresses; readonly ttl?: number }
   | { readonly type: 'SRV'; readonly records: readonly ServiceRecord[]; readonly ttl?: number }
+  | { readonly type: 'SRV'; readonly runs: readonly ServiceRun[]; readonly weight: number; readonly ttl?: number }
   /** Names in wire form; `relative` ones lack the root label and end in the question's zone, in the question's spelling. */
   | { readonly type: 'PTR' | 'NS' | 'CNAME'; readonly names: readonly RecordName[]; readonly ttl?: number }
   | {
@@ -82,6 +67,13 @@ export interface ServiceRecord {
   /** The owner whose name is the target and whose addresses go into the additional section; 0 = the owner itself. */
   readonly target: OwnerHandle;
 }
+
+/** Many SRV records of one weight: one for each target and each port. No target stands in two runs, or twice in one. */
+export interface ServiceRun {
+  readonly ports: readonly number[];
+  readonly targets: Uint32Array;
+}
+
 export interface RecordName {
   readonly wire: Octets;
   readonly relative: boolean;
@@ -117,6 +109,8 @@ export interface BlockProgram {
   whoami(): void;
   /** Tries rules on the question, in order, and takes the reply back through them (plugin rewrite). */
   rewrite(rules: readonly FastRule[]): void;
+  /** Refuses some questions of some clients (plugin acl). */
+  access(step: AccessStep): void;
   /** Every query that comes this far goes to the slow face. */
   slow(): void;
   /** Queries that fit one of the rules go to the slow face (plugin template). */
@@ -129,6 +123,27 @@ export interface BlockProgram {
    */
   readMetadata(): void;
 }
+
+/** Plugin acl: the first policy of a rule that fits decides, without one the next rule is tried. */
+export interface AccessStep {
+  readonly rules: readonly AccessRule[];
+  /** Counters of allowed queries, one for each server label of the block, in order. */
+  readonly allowedSlots: readonly number[];
+}
+export interface AccessRule {
+  readonly zones: readonly string[];
+  readonly policies: readonly AccessPolicy[];
+  /** Counters: of each server label, of each zone, what was blocked, filtered and dropped. */
+  readonly slots: readonly number[];
+}
+export type AccessPolicy = {
+  readonly action: AccessAction;
+  /** undefined = all. */
+  readonly types: readonly number[] | undefined;
+  /** undefined = all clients. */
+  readonly subnets: readonly Subnet[] | undefined;
+};
+export type AccessAction = 'allow' | 'block' | 'filter' | 'drop';
 
 export type AddressOrder =
   | { readonly policy: 'round_robin' }

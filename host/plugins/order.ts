@@ -2,6 +2,7 @@
 // in the Corefile. CoreDNS's plugin.cfg has the same order.
 
 import type { Control, Directive } from '../plugin/contract.ts';
+import { acl } from './acl/acl.ts';
 import { bind } from './bind/bind.ts';
 import { bufsize } from './bufsize/bufsize.ts';
 import { cache } from './cache/cache.ts';
@@ -42,6 +43,7 @@ export const directives: readonly AnyDirective[] = [
   log,
   loadbalance,
   rewrite,
+  acl,
   cache,
   template,
   hosts,

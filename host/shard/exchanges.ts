@@ -18,7 +18,7 @@ import type { ShardArea } from './area.ts';
 import { ExchangeEntries } from './exchange-entries.ts';
 import type { Generation, ReplyPath } from './generation.ts';
 import { LargeMessages } from './large-messages.ts';
-import { isWrittenAbove, type LeavingQuery, writeAsked } from './leaving.ts';
+import { isWrittenAbove, type LeavingQuery, linkIndex, writeAsked } from './leaving.ts';
 
 const REPLY_BYTES_MAX = 65535;
 /** finish(): the reply is no message, and nothing has happened. */
@@ -29,7 +29,7 @@ const LARGE_BLOCKS_MAX = 16;
 
 export interface ExchangeTableParts {
   readonly area: ShardArea;
-  readonly engine: Pick<Engine, 'finish' | 'fail' | 'failPanicked' | 'rewriteSaved' | 'withhold'>;
+  readonly engine: Pick<Engine, 'finish' | 'fail' | 'drop' | 'failPanicked' | 'rewriteSaved' | 'withhold'>;
   /** Entries beside the spare one. */
   readonly capacity: number;
   /** Tells the plugins above of a failure. */
@@ -168,12 +168,7 @@ export class ExchangeTable implements Exchanges {
 
   /** Index of the link at whose step the query left the fast face; beyond the last link at the end of the chain. */
   linkIndex(handle: ExchangeHandle): number {
-    const block = this.#block(handle);
-    const step = this.step(handle);
-    if (step >= this.#area.words[(block + layout.BLOCK_STEP_COUNT) >>> 2]!) return Number.MAX_SAFE_INTEGER;
-    const stepAt = block + layout.BLOCK_STEPS + step * layout.STEP_STRIDE;
-    if (this.#area.words[(stepAt + layout.STEP_OP) >>> 2] === layout.STEP_END) return Number.MAX_SAFE_INTEGER;
-    return this.#area.words[(stepAt + layout.STEP_PLUGIN) >>> 2]!;
+    return linkIndex(this.#area, this.#block(handle), this.step(handle));
   }
 
   metadata(handle: ExchangeHandle): Metadata {
@@ -283,15 +278,20 @@ export class ExchangeTable implements Exchanges {
 
   drop(handle: ExchangeHandle): void {
     const path = this.path(handle);
-    if (path.takeRaw === undefined) this.#reply(handle, path, 0, 0);
+    if (path.takeRaw === undefined) {
+      const elapsedMs = performance.now() - this.startedAtMs(handle);
+      const logCount = this.#area.word(layout.SHARD_LOG_COUNT);
+      this.#parts.engine.drop(this.#area.at, this.at(handle), this.offset(handle), this.bytes(handle), elapsedMs);
+      this.#reply(handle, path, 0, 0, logCount);
+    }
     this.#release(handle);
     path.takeRaw?.({ kind: 'drop' });
   }
 
-  #reply(handle: ExchangeHandle, path: ReplyPath, messageAt: number, bytes: number, logCount?: number): void {
+  #reply(handle: ExchangeHandle, path: ReplyPath, messageAt: number, bytes: number, logCount: number): void {
     const generation = this.generation(handle);
     // A record that was left meanwhile is this query's
-    const isLogged = logCount !== undefined && this.#area.word(layout.SHARD_LOG_COUNT) > logCount;
+    const isLogged = this.#area.word(layout.SHARD_LOG_COUNT) > logCount;
     path.reply(handle, this.at(handle), messageAt, bytes);
     // The records name blocks of this generation: read them before it may go
     this.#parts.onRecords(generation, path, isLogged ? this.#metadata[handle] : undefined);

@@ -48,3 +48,11 @@ export function isWrittenAbove({ words }: ShardArea, exchangeAt: number): boolea
   const written = layout.ASKED_BY_ENGINE | layout.ASKED_RESTORED;
   return (words[(asked + layout.ASKED_FLAGS) >>> 2]! & written) === written;
 }
+
+/** Index of the link whose step this is; beyond the last link at the end of the chain. */
+export function linkIndex({ words }: ShardArea, block: number, step: number): number {
+  if (step >= words[(block + layout.BLOCK_STEP_COUNT) >>> 2]!) return Number.MAX_SAFE_INTEGER;
+  const stepAt = block + layout.BLOCK_STEPS + step * layout.STEP_STRIDE;
+  if (words[(stepAt + layout.STEP_OP) >>> 2] === layout.STEP_END) return Number.MAX_SAFE_INTEGER;
+  return words[(stepAt + layout.STEP_PLUGIN) >>> 2]!;
+}

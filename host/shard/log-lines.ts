@@ -63,8 +63,10 @@ export function drainLogRecords(
 }
 
 /** By KIND_ of engine-as/answer/kind.ts. */
+const KIND_NONE = 8;
 const REPLY_TYPES: readonly string[] = [
   ...['NOERROR', 'NXDOMAIN', 'SERVERERROR', 'NODATA', 'DELEGATION', 'META', 'UPDATE', 'OTHERERROR'],
+  'OTHERERROR', // no reply, which CoreDNS takes for one
 ];
 
 function readLogRecord(area: ShardArea, at: number, local: string, batchMs: number, metadata: Metadata): LogEntry {
@@ -84,7 +86,7 @@ function readLogRecord(area: ShardArea, at: number, local: string, batchMs: numb
     isDo: octets[at + LOG_DO] !== 0,
     payloadBytes: words[(at + LOG_PAYLOAD) >>> 2]!,
     rcode: octets.readUInt16LE(at + LOG_RCODE),
-    flags: octets.readUInt16LE(at + LOG_REPLY_FLAGS),
+    flags: octets[at + LOG_KIND] === KIND_NONE ? undefined : octets.readUInt16LE(at + LOG_REPLY_FLAGS),
     replyBytes: words[(at + LOG_REPLY_BYTES) >>> 2]!,
     durationSeconds: (durationMs < 0 ? batchMs : durationMs) / 1000,
     replyType: REPLY_TYPES[octets[at + LOG_KIND]!]!,

@@ -178,7 +178,7 @@ export class SlowPath {
   #end(handle: ExchangeHandle, run: Run, query: Query, outcome: Outcome): void {
     if (!this.#isWanted(handle, run)) return;
     const { exchanges } = this.#parts;
-    if (outcome.kind === 'answer' && outcome.rewritten !== undefined && !this.#isKept(handle, outcome.rewritten)) {
+    if (outcome.rewritten !== undefined && !this.#isKept(handle, outcome.rewritten)) {
       exchanges.fail(handle, RCODE_SERVFAIL, '');
       return;
     }

@@ -17,6 +17,7 @@ import {
   TYPE_SRV,
   TYPE_TXT,
 } from '../../engine-as/shared/codes.ts';
+import { OWNER_SETS, SET_STRIDE, SETS_DIRECTORY } from '../../engine-as/shared/layout.ts';
 import { type Message, parseMessage, rcodeOf } from '../../host/dns/message.ts';
 import { composeName } from '../../host/dns/name.ts';
 import type { RecordSet, RecordStore } from '../../host/plugin/contract.ts';
@@ -317,4 +318,45 @@ test('5 addresses come in every order, and a truncated choice is a random one', 
   }
   assert.equal(orders.size, 6);
   assert.ok(first.size > 120);
+});
+
+test('runs of SRV records are what the same records one by one are, up to the most that a set holds', () => {
+  const world = new EngineWorld();
+  const store = world.createRecords();
+  const targets = Array.from({ length: 30_000 }, (_, i) =>
+    store.put(keyOf(`e${i}.db.demo.svc`), [{ type: 'A', addresses: [ipv4(`10.1.${i >> 8}.${i & 255}`)] }]),
+  );
+  const runsOf = (...counts: readonly number[]) => {
+    let from = 0;
+    return counts.map((count, i) => {
+      const run = {
+        ports: i % 2 === 0 ? [80, 443, 8080] : [53],
+        targets: Uint32Array.from(targets.slice(from, from + count)),
+      };
+      from += count;
+      return run;
+    });
+  };
+  // 65,535 are three times 21,845.
+  for (const counts of [[1], [3, 2], [0, 5], [21_844, 10], [21_844, 3, 10], [21_846], [30_000]]) {
+    const runs = runsOf(...counts);
+    const records = runs.flatMap((run) =>
+      [...run.targets].flatMap((target) => run.ports.map((port) => ({ priority: 0, weight: 7, port, target }))),
+    );
+    const blobOf = (set: RecordSet) => {
+      const owner = store.put(keyOf('db.demo.svc'), [{ type: 'A', addresses: [ipv4('10.0.0.1')] }, set]);
+      const memory = Buffer.from(world.memory.buffer);
+      const shown = Math.min(records.length, 65_535);
+      const bytes =
+        12 +
+        SETS_DIRECTORY +
+        2 * SET_STRIDE +
+        4 * new Set(records.slice(0, 65_535).map((r) => r.target)).size +
+        8 * shown;
+      const blob = memory.readUInt32LE(owner + OWNER_SETS);
+      return Buffer.from(memory.subarray(blob, blob + bytes)).toString('latin1');
+    };
+    const byRuns = blobOf({ type: 'SRV', runs, weight: 7 });
+    assert.ok(byRuns === blobOf({ type: 'SRV', records }), counts.join());
+  }
 });

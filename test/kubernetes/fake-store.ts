@@ -2,11 +2,18 @@
 // owners, and nobody removes an owner that others still refer to.
 
 import assert from 'node:assert/strict';
-import type { Endpoints, Octets, OwnerHandle, RecordName, RecordSet, RecordStore } from '../../host/plugin/contract.ts';
+import type {
+  Octets,
+  OwnerHandle,
+  RecordName,
+  RecordSet,
+  RecordStore,
+  ServiceRecord,
+} from '../../host/plugin/contract.ts';
 
 type PlainName = RecordName & { readonly wire: Uint8Array };
 type PlainSet =
-  | Extract<RecordSet, { type: 'SRV' | 'TXT' }>
+  | Extract<RecordSet, { type: 'TXT' } | { records: unknown }>
   | { readonly type: 'A' | 'AAAA'; readonly addresses: readonly Uint8Array[]; readonly ttl?: number }
   | { readonly type: 'PTR' | 'NS' | 'CNAME'; readonly names: readonly PlainName[]; readonly ttl?: number };
 
@@ -23,6 +30,7 @@ export class FakeStore implements RecordStore {
   serial = 0;
   isReleased = false;
   puts = 0;
+  finds = 0;
   readonly #owners = new Map<string, FakeOwner>();
   readonly #keys = new Map<OwnerHandle, string>();
   #lastHandle = 0;
@@ -38,21 +46,8 @@ export class FakeStore implements RecordStore {
     return handle;
   }
 
-  putEndpoints(endpoints: Endpoints, base: Octets, sets: readonly RecordSet[], flags: number): void {
-    const all = endpointsOf(endpoints);
-    assert.equal(new Set(all.map(([label]) => label)).size, all.length, 'a label comes twice');
-    for (const [label, address] of all) {
-      this.put(label + latin1(base), [{ type: 'A', addresses: address }, ...sets], flags);
-    }
-  }
-
-  putReverse(endpoints: Endpoints, name: Octets): void {
-    for (const [label, address] of endpointsOf(endpoints)) {
-      this.put(`\xff${address}`, [{ type: 'PTR', names: [{ wire: label + latin1(name), relative: false }] }]);
-    }
-  }
-
   find(key: Octets): OwnerHandle {
+    this.finds++;
     return this.#owners.get(textOf(key))?.handle ?? 0;
   }
 
@@ -140,34 +135,27 @@ export class FakeStore implements RecordStore {
   }
 }
 
-function latin1(given: Octets): string {
-  return Buffer.from(octetsOf(given)).toString('latin1');
-}
-
-/** Label in wire form and address of each. */
-export function endpointsOf({ addresses, labels }: Endpoints): [label: string, address: string][] {
-  const found: [string, string][] = [];
-  const given = labels === '' ? [] : labelsOf(octetsOf(labels));
-  for (const [i, octets] of cut(addresses, 4).entries()) {
-    const label = labels === '' ? octets.join('-') : given[i]!;
-    found.push([String.fromCharCode(label.length) + label, latin1(octets)]);
-  }
-  assert.ok(labels === '' || given.length === found.length, 'as many labels as addresses');
-  return found;
-}
-
 function octetsOf(given: Octets): Uint8Array {
   return typeof given === 'string' ? Buffer.from(given, 'latin1') : given;
 }
 
 /** The store takes octets in two forms. */
 function plainSet(set: RecordSet): PlainSet {
-  if (set.type === 'SRV' || set.type === 'TXT') return set;
+  if (set.type === 'TXT') return set;
+  if (set.type === 'SRV') return 'runs' in set ? { type: 'SRV', records: recordsOf(set) } : set;
   if (set.type === 'A' || set.type === 'AAAA') {
     const { addresses } = set;
     return { ...set, addresses: typeof addresses === 'string' ? cut(addresses, set.type === 'A' ? 4 : 16) : addresses };
   }
   return { ...set, names: set.names.map((name) => ({ ...name, wire: octetsOf(name.wire) })) };
+}
+
+function recordsOf({ runs, weight }: Extract<RecordSet, { runs: unknown }>): ServiceRecord[] {
+  const targets = runs.flatMap((run) => [...run.targets]);
+  assert.equal(new Set(targets).size, targets.length, 'a target in two runs');
+  return runs.flatMap((run) =>
+    [...run.targets].flatMap((target) => run.ports.map((port) => ({ priority: 0, weight, port, target }))),
+  );
 }
 
 function cut(addresses: string, bytes: number): Uint8Array[] {

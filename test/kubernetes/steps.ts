@@ -13,7 +13,8 @@ const HOSTNAMES = ['h-0', 'h-1'];
 const POD_NAMES = ['p-0', 'h-0'];
 const ZONES = ['eu-1', 'eu.West'];
 
-export const options: fc.Arbitrary<ModelOptions> = fc.record({
+export const options: fc.Arbitrary<ModelOptions & { readonly manyEndpoints: number }> = fc.record({
+  manyEndpoints: fc.constantFrom(1, 3, 64),
   pods: fc.constantFrom('disabled', 'verified'),
   namespaces: fc.constantFrom<readonly string[]>([], ['a'], ['b', 'c']),
   usesPodNames: fc.boolean(),

@@ -57,7 +57,7 @@ export class TestCluster {
   constructor(
     pods: PodMode = 'verified',
     localAddresses: readonly string[] = [],
-    options: Partial<ModelOptions> = {},
+    options: Partial<ModelOptions & { readonly manyEndpoints: number }> = {},
     store?: RecordStore,
   ) {
     this.options = { ...PLAIN, ...options, pods };

@@ -51,6 +51,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['revert', 'qname', 'qtype', 'client_ip', 'client_port', 'protocol', 'server_ip', 'server_port'],
   ],
+  acl: ['allow', 'block', 'filter', 'drop', 'type', 'net', '*'],
   cache: [
     ...['success', 'denial', 'prefetch', 'serve_stale', 'immediate', 'verify', 'serve_stale_policy', 'prefer_positive'],
     ...['servfail', 'disable', 'keepttl'],
@@ -135,6 +136,8 @@ const PLACES: readonly (readonly [line: string, words: string])[] = [
   ['rewrite edns0 @ set 1 a', 'local nsid subnet'],
   ['rewrite edns0 local @ 1 a', 'set append replace'],
   ['cache {\n@\n}', 'success denial prefetch serve_stale serve_stale_policy servfail disable keepttl'],
+  ['acl {\n@\n}', 'allow block filter drop'],
+  ['acl {\nblock @ A\n}', 'type'],
   ['template IN A {\n@\n}', 'match answer additional authority rcode ederror fallthrough upstream'],
   ['hosts {\nfallthrough\n@\n}', 'ttl no_reverse reload fallthrough fallthrough_unsupported'],
   [

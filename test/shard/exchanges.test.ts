@@ -36,6 +36,7 @@ function createTable(capacity: number) {
       },
       withhold: () => undefined,
       failPanicked: () => assert.fail('no plugin panics'),
+      drop: () => order.push('dropped'),
       rewriteSaved: () => 0,
       fail: (_area, _at, messageAt, bytes, rcode, outAt) =>
         area.octets.write(`${rcode}${area.octets.toString('latin1', messageAt, messageAt + bytes)}`, outAt, 'latin1'),

@@ -31,6 +31,7 @@ function createWorld(capacity: number, shardCount: number) {
       finish: () => assert.fail(),
       fail: () => assert.fail(),
       failPanicked: () => assert.fail(),
+      drop: () => assert.fail(),
       withhold: () => undefined,
       rewriteSaved: () => 0,
     },

@@ -44,10 +44,10 @@ const VALUES: Readonly<Record<string, Value>> = {
   '{>opcode}': (entry) => String(entry.opcode),
   '{>do}': (entry) => String(entry.isDo),
   '{>bufsize}': (entry) => String(entry.payloadBytes),
-  '{rcode}': (entry) => rcodeText(entry.rcode),
+  '{rcode}': (entry) => (entry.flags === undefined ? MISSING : rcodeText(entry.rcode)),
   '{rsize}': (entry) => String(entry.replyBytes),
   '{duration}': (entry) => secondsText(entry.durationSeconds),
-  '{>rflags}': (entry) => flagsText(entry.flags),
+  '{>rflags}': (entry) => (entry.flags === undefined ? MISSING : flagsText(entry.flags)),
 };
 
 /**

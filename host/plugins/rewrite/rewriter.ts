@@ -43,7 +43,7 @@ export function createRewriter(config: RewriteConfig, services: ShardServices): 
       const { name, type, class: qclass } = message.questions[0]!;
       const seen: Query = { ...query, message, name, type, class: qclass };
       const outcome = await next(seen);
-      if (outcome.kind === 'drop') return outcome;
+      if (outcome.kind === 'drop') return { ...outcome, rewritten: { message, isRestored: rewritten.isRestored } };
       if (!rewritten.isRestored) return { ...outcome, rewritten: { message, isRestored: false } };
       return restored(outcome, rewritten, seen, services);
     },

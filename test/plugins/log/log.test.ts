@@ -134,6 +134,7 @@ test('every placeholder, unknown ones and odd braces', () => {
 test('all flags, in the order of CoreDNS', () => {
   assert.equal(compileFormat('{>rflags}')({ ...ENTRY, flags: 0xffff }), 'qr,aa,tc,rd,ra,z,ad,cd');
   assert.equal(compileFormat('{>rflags}')({ ...ENTRY, flags: 0 }), '');
+  assert.equal(compileFormat('{rcode} {>rflags} {rsize}')({ ...ENTRY, flags: undefined, replyBytes: 0 }), '- - 0');
 });
 
 test('rcodes and durations as Go prints them', () => {

@@ -37,9 +37,20 @@ after(async () => {
 });
 
 async function ask(name: string, type: number, edns?: Edns): Promise<void> {
+  await send(composeQuery({ name, type, flags: 0x0100, ...(edns && { edns }) }));
+}
+
+async function send(query: Uint8Array): Promise<void> {
   const client = new UdpClient(server.port);
-  await client.exchange(composeQuery({ name, type, flags: 0x0100, ...(edns && { edns }) }), 9000);
+  await client.exchange(query, 9000);
   client.close();
+}
+
+/** An NSEC without rdata behind the question: CoreDNS measures it as one with the root's name and an empty bitmap. */
+async function askWithBareRecord(name: string): Promise<void> {
+  const query = composeQuery({ name, type: 1, flags: 0x0100 });
+  query[11] = 1;
+  await send(Uint8Array.from([...query, ...Buffer.from('00 002f 0001 00000000 0000'.replaceAll(' ', ''), 'hex')]));
 }
 
 test('lines and counters', async () => {
@@ -52,6 +63,7 @@ test('lines and counters', async () => {
   const options = [{ code: 65111, octets: new Uint8Array(3) }];
   await ask('a.example.', 1, { size: 1232, options });
   await ask('bare.example.', 1, { size: 1232, options });
+  await askWithBareRecord('nsec.example.');
   await sleep(300);
   const lines = server.child
     .output()
@@ -75,20 +87,22 @@ function sortedLabels(line: string): string {
 const EXPECTED: readonly string[] = [
   '[ERROR] plugin/errors: 0 x.away.example. A: read udp 127.0.0.1:PORT->127.0.0.1:1: read: connection refused',
   '[ERROR] plugin/errors: 2 nobody.example. A: plugin/forward: no next plugin found',
+  '[ERROR] plugin/errors: 2 nsec.example. A: plugin/forward: no next plugin found',
   '[ERROR] plugin/errors: 2 wrong.example. A: invalid name after rewrite: wrong..',
   '[INFO] A IN a.example. 38 false 512 NOERROR qr,rd,ra 52',
   '[INFO] A IN a.example. 38 false 512 NOERROR qr,rd,ra 52',
   '[INFO] A IN a.example. 56 false 1232 NOERROR qr,rd,ra 63',
   '[INFO] A IN bare.example. 52 false 1232 NOERROR qr,rd,ra 58',
   '[INFO] A IN keeps.example. 58 false 4096 NOERROR qr,rd,ra 71',
+  '[INFO] A IN nsec.example. 63 false 4096 SERVFAIL qr,rd 30',
   '[INFO] A IN nobody.example. 51 false 1232 SERVFAIL qr,rd 32',
   '[INFO] A IN wrong.example. 31 false 512 SERVFAIL qr,rd 31',
   '[INFO] A IN x.down.example. 32 false 512 SERVFAIL qr,rd 32',
 ];
 const SERIES: readonly string[] = [
-  'coredns_dns_request_size_bytes_sum{proto="udp",server="",view="",zone="."} 284',
-  'coredns_dns_requests_total{family="1",proto="udp",server="",type="A",view="",zone="."} 8',
-  'coredns_dns_responses_total{plugin="",rcode="SERVFAIL",server="",view="",zone="."} 2',
+  'coredns_dns_request_size_bytes_sum{proto="udp",server="",view="",zone="."} 328',
+  'coredns_dns_requests_total{family="1",proto="udp",server="",type="A",view="",zone="."} 9',
+  'coredns_dns_responses_total{plugin="",rcode="SERVFAIL",server="",view="",zone="."} 3',
   'coredns_dns_responses_total{plugin="errors",rcode="NOERROR",server="",view="",zone="."} 5',
   'coredns_dns_responses_total{plugin="errors",rcode="SERVFAIL",server="",view="",zone="."} 1',
 ];
