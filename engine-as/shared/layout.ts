@@ -72,6 +72,7 @@ export const SHARD_LOG_COUNT = 36; // u32: log records waiting
 export const SHARD_SEND_COUNT = 40; // u32: send headers filled by serve()
 export const SHARD_REPLY_BYTES = 48; // u32: length of the reply that serveOne(), finish() or fail() wrote
 export const SHARD_TOUCHED_COUNT = 44; // u32: scopes with answers whose duration is not settled
+export const SHARD_QUERIES = 52; // u32: messages that clients have sent, by the shard; it wraps
 export const SHARD_SLOW_REASONS = 64; // u32 x REASON_COUNT: messages that left the fast face
 export const SHARD_TOUCHED = 128; // {u32 scope slot, u32 answers} x TOUCHED_MAX
 export const TOUCHED_MAX = 32;

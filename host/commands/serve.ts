@@ -2,6 +2,7 @@
 
 import type { CorefileSource } from '../corefile/source.ts';
 import { stdoutLog } from '../log.ts';
+import { drainMsMax } from '../server/drain.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
 import { Server } from '../server/server.ts';
 import { defaultShardCount } from '../server/shard-count.ts';
@@ -35,6 +36,7 @@ export async function serve(options: ServeOptions): Promise<boolean> {
     log,
     isQuiet: options.isQuiet,
     isForcedSlow: process.env['WASMDNS_FORCE_SLOW'] === '1',
+    drainMsMax: drainMsMax(process.env),
     onFatal: (text) => {
       log.fatal(text);
       end(1);

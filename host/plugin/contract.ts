@@ -129,6 +129,8 @@ export interface ControlServices {
   claimWord(key: string): number;
   /** From now on replies echo the EDNS option of this code, whatever block answers (CoreDNS core, A5). */
   echoOption(code: number): void;
+  /** Final shutdown, after what the plugin waits itself: resolves when no more queries come, or for long enough (a pod's end). */
+  drained(signal: AbortSignal): Promise<void>;
   /** Ends the process with this exit code after printing `[FATAL] text` (plugin `loop`). */
   fatal(text: string): void;
 }

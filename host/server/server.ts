@@ -3,12 +3,14 @@
 import { loadCorefile, readCorefileHash } from '../corefile/loader.ts';
 import type { CorefileSource } from '../corefile/source.ts';
 import { echoOption } from '../engine/echoes.ts';
+import { areasOf } from '../engine/memory.ts';
 import { createRecordStore } from '../engine/records.ts';
 import { UserError } from '../errors.ts';
 import { type Log, setDebug } from '../log.ts';
 import type { ControlServices, ReloadService } from '../plugin/contract.ts';
 import { directives } from '../plugins/order.ts';
 import { DataPlane } from './data-plane.ts';
+import { Drain, queryReader } from './drain.ts';
 import { Instance } from './instance.ts';
 import { createCache, SharedThings, SharedWords } from './shared-things.ts';
 import { startLines } from './zones.ts';
@@ -25,6 +27,8 @@ export interface ServerOptions {
   readonly isQuiet: boolean;
   /** Tests: every query takes the slow face. */
   readonly isForcedSlow: boolean;
+  /** Milliseconds from the signal on, see drain.ts. */
+  readonly drainMsMax: number;
   /** The process should end with exit code 1. */
   onFatal(text: string): void;
   /** A plugin threw where nobody recovers (plugin debug): the process should end with exit code 2. */
@@ -39,6 +43,7 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #things = new SharedThings();
   readonly #words: SharedWords;
+  readonly #drain: Drain;
   /** Instances by generation that some shard may still refer to. */
   readonly #instances = new Map<number, Instance>();
   #running: Instance | undefined;
@@ -61,6 +66,12 @@ export class Server {
       onPanic: (text) => options.onPanic(text),
     });
     this.#words = new SharedWords(this.plane.memory);
+    const { drainMsMax, log } = options;
+    this.#drain = new Drain({
+      limitMs: drainMsMax,
+      log,
+      read: queryReader(this.plane.memory, areasOf(this.plane.plan)),
+    });
   }
 
   /** Loads the Corefile and serves. False = it was told to end meanwhile. Throws UserError with one clear line. */
@@ -90,6 +101,7 @@ export class Server {
   /** Lameduck and what else plugins do while queries are still answered. Resolves with what went wrong. */
   async beforeExit(signal: AbortSignal): Promise<readonly unknown[]> {
     this.#isEnding = true;
+    this.#drain.begin();
     await this.#handover;
     void this.plane.pool.drain();
     return (await this.#running?.beforeExit(signal)) ?? [];
@@ -98,6 +110,7 @@ export class Server {
   /** Ends the shards and the plugins. */
   async stop(): Promise<void> {
     this.#isEnding = true;
+    this.#drain.end();
     await this.plane.stop(STOP_GRACE_MS);
     await Promise.allSettled([...this.#instances.values()].map((instance) => instance.stop()));
   }
@@ -215,6 +228,7 @@ export class Server {
       shardCount: plane.plan.shardCount,
       claimWord: (key) => this.#words.claim(key),
       echoOption: (code) => echoOption(plane.writer, code),
+      drained: (signal) => this.#drain.over(signal),
       fatal: (text) => this.#options.onFatal(text),
     };
   }

@@ -1,6 +1,6 @@
 // A shard's own part of shared memory, as views that are made again after growth.
 
-import { SHARD_NOW_MS, SHARD_NOW_SECONDS } from '../../engine-as/shared/layout.ts';
+import { SHARD_NOW_MS, SHARD_NOW_SECONDS, SHARD_QUERIES } from '../../engine-as/shared/layout.ts';
 
 /** What a shard needs of a WebAssembly.Memory; `buffer` is another object after growth, at the same native address. */
 export interface SharedMemory {
@@ -48,6 +48,11 @@ export class ShardArea {
 
   setWord(offset: number, value: number): void {
     this.words[(this.at + offset) >>> 2] = value;
+  }
+
+  /** For whoever waits until no more come (host/server/drain.ts). */
+  countQueries(count: number): void {
+    this.words[(this.at + SHARD_QUERIES) >>> 2]! += count;
   }
 
   /** Sets the engine's clocks. @param nowMs performance.now() */

@@ -199,6 +199,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     streams.idle.set(this, startedMs);
     // CoreDNS ignores frames too short for a header and keeps the connection
     if (bytes < HEADER_BYTES) return;
+    area.countQueries(1);
     const messageAt = area.at + layout.LARGE_IN;
     const sockaddrAt = area.at + SOCKADDR_AT;
     const outAt = area.at + layout.LARGE_OUT;

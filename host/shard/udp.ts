@@ -113,6 +113,7 @@ export class UdpLoop implements ReplyPath {
     const { area, engine } = this.#parts;
     const startedMs = holdTurn();
     area.stamp(startedMs);
+    area.countQueries(count);
     engine.serve(area.at, this.listening.program, count);
     const replies = area.word(layout.SHARD_SEND_COUNT);
     if (replies !== 0) this.transport.send(replies);

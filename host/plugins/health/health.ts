@@ -32,6 +32,7 @@ function createControl(config: HealthConfig, _block: ServerBlock, services: Cont
       if (config.lameduckMs > 0) {
         log.info(`Going into lameduck mode for ${durationText(config.lameduckMs)}`);
         await wait(config.lameduckMs, signal);
+        await services.drained(signal);
       }
       await release();
     },

@@ -23,10 +23,13 @@ export function testServices(): TestServices {
   });
   const readiness = new Map<string, boolean>();
   const living = new Map<string, { value: Stoppable; users: number }>();
-  const partial: Pick<ControlServices, 'log' | 'metrics' | 'readiness' | 'shared'> = {
+  const partial: Pick<ControlServices, 'log' | 'metrics' | 'readiness' | 'shared' | 'drained'> = {
     log,
     metrics,
     readiness: () => readiness,
+    drained: async () => {
+      lines.push('drained');
+    },
     shared: <T extends Stoppable>(key: string, make: () => T): Shared<T> => {
       const entry = living.get(key) ?? { value: make(), users: 0 };
       living.set(key, entry);
