@@ -4,6 +4,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { UserError } from '../errors.ts';
+import { serverUrl } from './server-url.ts';
 
 export type Access =
   | { readonly kind: 'in-cluster' }
@@ -45,7 +46,8 @@ export function checkAccess(access: Access, pod: PodEnvironment): string {
     const faults = tls === undefined ? [] : [fault('client-cert', tls.cert), fault('client-key', tls.key)];
     if (tls !== undefined) faults.push(fault('certificate-authority', tls.ca));
     refuseFaults(faults.filter((text) => text !== undefined));
-    refuseNoServer(access);
+    if (access.url === '') throw noConfiguration();
+    completed(access.url, tls !== undefined);
     return JSON.stringify(access);
   }
   if (!pod.host || !pod.port) {
@@ -96,35 +98,24 @@ function loadFile(config: KubeConfig, file: string, context: string | undefined)
     user.keyFile ? fault('client-key', user.keyFile, user.name) : undefined,
   ];
   refuseFaults(faults.filter((text) => text !== undefined));
+  const isSecured = Boolean(
+    cluster.caFile || cluster.caData || user.certFile || user.certData || cluster.skipTLSVerify,
+  );
+  Object.assign(cluster, { server: completed(cluster.server, isSecured) });
 }
 
-/** As client-go: what does not begin with a scheme and a host is a host, with nothing behind it. */
-function refuseNoServer({ url, tls }: { readonly url: string; readonly tls: TlsFiles | undefined }): void {
-  if (url === '') throw noConfiguration();
-  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(url)?.[1];
-  if (host !== undefined && wrongPort(host) === undefined) return;
-  const [, bare, path] = /^([^/?#]*)([^?#]*)/.exec(url)!;
-  const port = wrongPort(bare!);
-  let text = `host must be a URL or a host:port pair: ${JSON.stringify(url)}`;
-  if (port !== undefined) {
-    text = `parse "${tls === undefined ? 'http' : 'https'}://${url}": invalid port ${JSON.stringify(port)} after host`;
-  } else if (path === '' || path === '/') return;
+function completed(url: string, isSecured: boolean): string {
+  const server = serverUrl(url, isSecured);
+  if ('url' in server) return server.url;
   throw new UserError(
-    `plugin/kubernetes: failed to create kubernetes notification controller: ${JSON.stringify(text)}`,
+    `plugin/kubernetes: failed to create kubernetes notification controller: ${JSON.stringify(server.problem)}`,
   );
 }
 
-/** What stands behind the host and is no port, with its colon. */
-function wrongPort(host: string): string | undefined {
-  const port = /:[^:\]]*$/.exec(host)?.[0];
-  return port === undefined || /^:\d*$/.test(port) ? undefined : port;
-}
-
-/** A URL without a scheme is HTTP, with certificates HTTPS (as client-go completes it). */
 function loadEndpoint(config: KubeConfig, url: string, tls: TlsFiles | undefined): void {
-  const server = /^https?:\/\//.test(url) ? url : `${tls === undefined ? 'http' : 'https'}://${url}`;
+  const server = completed(url, tls !== undefined);
   config.loadFromClusterAndUser(
-    { name: 'endpoint', server: server.replace(/\/+$/, ''), skipTLSVerify: false, ...(tls && { caFile: tls.ca }) },
+    { name: 'endpoint', server, skipTLSVerify: false, ...(tls && { caFile: tls.ca }) },
     { name: 'endpoint', ...(tls && { certFile: tls.cert, keyFile: tls.key }) },
   );
 }

@@ -59,6 +59,23 @@ test('an endpoint that is no server is refused as client-go refuses it', () => {
   for (const url of ['127.0.0.1:1/api', 'localhost/x', 'http()://127.0.0.1:1', 'http:///x', 'http://', 'http://a:x']) {
     assert.throws(() => check(url), { name: 'UserError', message: noPair(url) }, url);
   }
+  // Each asked of CoreDNS 1.14.7
+  for (const url of ['http://[::1', 'http://[::1]x', 'http://%41']) {
+    assert.throws(() => check(url), { name: 'UserError', message: noPair(url) }, url);
+  }
+  for (const [url, problem] of [
+    ['[::1', "missing ']' in host"],
+    ['[::1]:x', 'invalid port ":x" after host'],
+    ['a b', 'invalid character " " in host name'],
+    ['ht tp://a', 'invalid character " " in host name'],
+    ['%zz', 'invalid URL escape "%zz"'],
+    ['a%20b', 'invalid URL escape "%20"'],
+    ['https://%zz:1', 'invalid URL escape "%zz"'],
+  ]) {
+    const message = head + JSON.stringify(`parse "http://${url}": ${problem}`);
+    assert.throws(() => check(url!), { name: 'UserError', message }, url);
+  }
+  assert.throws(() => check('a<b'), /host must be a URL/, 'Go asks a resolver for it');
   const noPort = head + JSON.stringify('parse "http://localhost:x": invalid port ":x" after host');
   assert.throws(() => check('localhost:x'), { name: 'UserError', message: noPort });
   assert.throws(() => check(''), /no configuration has been provided/);
@@ -86,6 +103,12 @@ test('a kubeconfig that cannot be used is refused in one line', async (t) => {
   const good = file('good', kubeconfig('https://127.0.0.1:1')) as Extract<Access, { kind: 'kubeconfig' }>;
   assert.equal(await refusal({ ...good, context: 'y' }), 'plugin/kubernetes: context "y" does not exist');
   assert.match(await refusal({ ...good, context: 'lost' }), /cluster of context "lost" does not exist/);
+  assert.equal(
+    await refusal(file('wrong', kubeconfig('http://[::1'))),
+    `plugin/kubernetes: failed to create kubernetes notification controller: ${JSON.stringify('host must be a URL or a host:port pair: "http://[::1"')}`,
+  );
+  const bare = await loadAccess(file('bare', kubeconfig('127.0.0.1:1')), NO_POD);
+  assert.equal(bare.getCurrentCluster()!.server, 'http://127.0.0.1:1', 'as client-go completes it');
   const ca = file('ca', kubeconfig('https://127.0.0.1:1', '{token: x}', ', certificate-authority: nosuch.crt'));
   assert.equal(
     await refusal(ca),

@@ -63,7 +63,8 @@ const TIMES: LoopTimes = { probingMs: PROBING_MS, retryMs: RETRY_MS, lingerMs: L
 export class LoopControl implements Control {
   readonly shared: LoopShared;
   readonly #zone: string;
-  readonly #listener: Listener;
+  /** None if plugin bind has left the block no address: nothing comes round there. */
+  readonly #listener: Listener | undefined;
   readonly #services: ControlServices;
   readonly #times: LoopTimes;
   readonly #stopping = new AbortController();
@@ -71,16 +72,16 @@ export class LoopControl implements Control {
   #isFound: boolean = false;
 
   constructor(block: ServerBlock, services: ControlServices, times = TIMES) {
-    const key = block.keys[0]!;
-    this.#zone = key.zone;
-    this.#listener = listenerOf(key);
+    const key = block.keys[0];
+    this.#zone = key?.zone ?? '.';
+    this.#listener = key && listenerOf(key);
     this.#services = services;
     this.#times = times;
     this.shared = {
       flagWord: services.claimWord(`loop ${block.index} flag`),
       seenWord: services.claimWord(`loop ${block.index} seen`),
       token: randomInt(1, 2 ** 31),
-      name: probeName(key.zone),
+      name: probeName(this.#zone),
     };
   }
 
@@ -88,10 +89,10 @@ export class LoopControl implements Control {
   serving(): void {
     const { flagWord, seenWord, token } = this.shared;
     // An ephemeral port is not known here, and CoreDNS does not find it either
-    if (this.#listener.port === 0) return;
+    if (this.#listener === undefined || this.#listener.port === 0) return;
     Atomics.store(this.#services.words, seenWord, 0);
     Atomics.store(this.#services.words, flagWord, token);
-    this.#run = this.#probe();
+    this.#run = this.#probe(this.#listener);
   }
 
   async stop(): Promise<void> {
@@ -107,13 +108,12 @@ export class LoopControl implements Control {
     const zone = JSON.stringify(this.#zone);
     const where = 'see https://coredns.io/plugins/loop#troubleshooting';
     this.#services.fatal(
-      `plugin/loop: Loop (${String(message)} -> ${this.#listener.text}) detected for zone ${zone}, ${where}. Query: "HINFO ${this.shared.name}"`,
+      `plugin/loop: Loop (${String(message)} -> ${this.#listener?.text}) detected for zone ${zone}, ${where}. Query: "HINFO ${this.shared.name}"`,
     );
   }
 
-  async #probe(): Promise<void> {
+  async #probe({ address, port }: Listener): Promise<void> {
     const { signal } = this.#stopping;
-    const { address, port } = this.#listener;
     const endMs = performance.now() + this.#times.probingMs;
     // Bounds: until the time is up; each round waits.
     while (performance.now() < endMs && !signal.aborted) {

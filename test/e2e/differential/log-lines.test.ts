@@ -17,6 +17,19 @@ test('ports, durations and the order of queries are no difference', async () => 
   assert.deepEqual(await compareLogs(left, right, STRICT), []);
 });
 
+test('durations and ports are known in every format', async () => {
+  const told = (duration: string, port: number) => [
+    `[INFO] -%s-${duration}-`,
+    `[INFO] {, a.org., ${port}, ${duration}, text`,
+    `[INFO] a.org.${duration}`,
+    '[INFO] 5s.example.org. 1232',
+  ];
+  const [left, right] = [logging(5001, told('0.007878673s', 33775)), logging(5002, told('0.0000126s', 60999))];
+  assert.deepEqual(await compareLogs(left, right, STRICT), []);
+  const others = logging(5002, ['[INFO] 6s.example.org. 1232', '[INFO] 5s.example.org. 1233']);
+  assert.equal((await compareLogs(logging(5001, ['[INFO] 5s.example.org. 1232']), others, STRICT)).length, 3);
+});
+
 test('a word, a line more or less, another reason are differences', async () => {
   const left = logging(5001, [line(1, 30, '1s'), line(1, 30, '1s'), failed('i/o timeout'), '[INFO] plugin/x: y']);
   const right = logging(5002, [line(1, 31, '1s'), failed('connection refused')]);

@@ -69,9 +69,14 @@ function isOfQuery(line: string): boolean {
   return line.startsWith('[INFO] ') && !/^\[INFO\] (?:plugin\/|Reloading|SIG|Shutting)/.test(line);
 }
 
+/** `{duration}`, whatever stands beside it in the format; names may have labels like `5s`. */
+const DURATION = /(?<![\w.])[0-9]+(?:\.[0-9]+)?(?:e-[0-9]+)?s(?![\w.])|[0-9]+\.[0-9]{4,9}s/g;
+/** `{port}`: a port that the system has chosen (32768 to 60999). */
+const EPHEMERAL = /(?<![0-9.])(?:3(?:2[7-9]|[3-9][0-9])|[45][0-9]{2}|60[0-9])[0-9]{2}(?![0-9.])/g;
+
 /** Without what two servers and two clients never share: ports and durations. */
 function neutral(line: string, ports: Readonly<Record<string, number>>): string {
-  let text = line.replace(/(?<=\s|^)[0-9]+(?:\.[0-9]+)?(?:e-[0-9]+)?s(?=\s|$)/g, '@DURATION@');
+  let text = line.replace(DURATION, '@DURATION@');
   for (const [word, port] of Object.entries(ports)) text = text.replaceAll(`:${port}`, `:@${word}@`);
-  return text.replace(/(127\.0\.0\.[0-9]+|\[::1\]):[0-9]+/g, '$1:@CLIENT@');
+  return text.replace(/(127\.0\.0\.[0-9]+|\[::1\]):[0-9]+/g, '$1:@CLIENT@').replace(EPHEMERAL, '@CLIENT@');
 }

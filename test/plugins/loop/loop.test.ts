@@ -184,6 +184,13 @@ test('no port, no probe', async () => {
   await control.stop();
 });
 
+test('a block that plugin bind has left no address has no probe', async () => {
+  const { control, flag } = world({ ...blockOf(53), keys: [] });
+  control.serving();
+  assert.equal(flag(), 0);
+  await control.stop();
+});
+
 test('a bound address is asked there and named in the text', async () => {
   const server = await listen(echo);
   const { port } = server.address();

@@ -34,6 +34,8 @@ export interface Problem {
 
 const START_TIMEOUT_MS = 25_000;
 const LEAVE_MS = 4000;
+/** CoreDNS may panic in another goroutine right after its banner. */
+const SETTLED_MS = 100;
 const PORT_WORDS = ['PORT', 'PORTB', 'PORTC', 'HEALTH', 'READY', 'METRICS'] as const;
 export type PortWord = (typeof PORT_WORDS)[number];
 
@@ -99,7 +101,8 @@ export class Trial {
       if (/^(?:CoreDNS|wasmdns)-[0-9]/m.test(output) && !hasExited) {
         const startLines = startLinesOf(output);
         // Without a listener both end behind their banner, the one a little later than the other
-        if (startLines.length > 0 || Date.now() > bannerAt + LEAVE_MS) return { kind: 'serving', startLines, output };
+        if (Date.now() > bannerAt + (startLines.length > 0 ? SETTLED_MS : LEAVE_MS))
+          return { kind: 'serving', startLines, output };
       } else bannerAt = Date.now();
       if (hasExited) {
         const { code } = await this.child.exited;
