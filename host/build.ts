@@ -87,7 +87,7 @@ async function buildHost(): Promise<void> {
     metafile: true,
     // Native libraries stay where npm put them.
     external: ['koffi', '@napi-rs/nice'],
-    plugins: [shakeable('@kubernetes/client-node')],
+    plugins: [shakeable('@kubernetes/client-node'), plainHttp(), withoutUndici()],
     // CommonJS packages in the bundle ask for these.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; import { fileURLToPath as __fileURLToPath } from 'node:url'; import { dirname as __dirnameOf } from 'node:path'; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __dirnameOf(__filename);",
@@ -96,6 +96,31 @@ async function buildHost(): Promise<void> {
   // Behind the new ones, so that a failed build leaves the last good one whole.
   const made = Object.keys(metafile.outputs).map((path) => basename(path));
   for (const name of readdirSync(DIST)) if (name.endsWith('.js') && !made.includes(name)) rmSync(join(DIST, name));
+}
+
+/**
+ * Node's HTTP modules by a way that leaves their lazy parts alone: an import reads every export, the getters of fetch and
+ * WebSocket too, and so loads and compiles the whole HTTP client that nobody uses.
+ */
+function plainHttp(): Plugin {
+  const contents = (path: string) =>
+    `module.exports = process.getBuiltinModule('${path.replace(/^(node:)?/, 'node:')}');`;
+  return substitute('plain http', /^(node:)?https?$/, contents);
+}
+
+/** @kubernetes/client-node needs it for fetch alone; its API is asked through node:https here. */
+function withoutUndici(): Plugin {
+  return substitute('without undici', /^undici$/, () => 'module.exports = {};');
+}
+
+function substitute(name: string, filter: RegExp, contents: (path: string) => string): Plugin {
+  return {
+    name,
+    setup(builder) {
+      builder.onResolve({ filter }, ({ path }) => ({ path, namespace: name }));
+      builder.onLoad({ filter, namespace: name }, ({ path }) => ({ contents: contents(path), loader: 'js' }));
+    },
+  };
 }
 
 /** A package whose modules may be left out where nothing of them is used, though it does not say so itself. */
