@@ -2,6 +2,7 @@
 // thread's own area, `listener` and `zone` are entries of the program the thread has loaded.
 
 export { arenaAllocate, arenaFree, arenaReclaim, arenaRetire, quiesce } from './records/arena';
+export { endpointsPut, reversePut } from './records/endpoints';
 export { ownerPut, ownerRemove, storeCreate, storeRelease } from './records/table';
 export { cacheCreate, cacheEntries, cacheIsOffered, cacheRelease } from './cache/table';
 

@@ -99,6 +99,30 @@ export interface Engine {
   storeCreate(): number;
   storeRelease(store: number): void;
   ownerPut(store: number, key: number, keyBytes: number, blob: number, blobBytes: number, flags: number): number;
+  endpointsPut(
+    store: number,
+    addresses: number,
+    count: number,
+    labels: number,
+    keyAt: number,
+    base: number,
+    baseBytes: number,
+    blob: number,
+    blobBytes: number,
+    addressAt: number,
+    flags: number,
+  ): boolean;
+  reversePut(
+    store: number,
+    addresses: number,
+    count: number,
+    labels: number,
+    keyAt: number,
+    name: number,
+    nameBytes: number,
+    blob: number,
+    nameAt: number,
+  ): boolean;
   ownerFind(store: number, key: number, keyBytes: number): number;
   ownerRemove(store: number, key: number, keyBytes: number): boolean;
   cacheCreate(success: number, denial: number): number;

@@ -3,7 +3,16 @@
 
 import { TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_NS, TYPE_PTR, TYPE_SRV, TYPE_TXT } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
-import type { Addresses, Octets, OwnerHandle, RecordSet, RecordStore, ServiceRun } from '../plugin/contract.ts';
+import {
+  type Addresses,
+  ENDPOINTS_MAX,
+  type Endpoints,
+  type Octets,
+  type OwnerHandle,
+  type RecordSet,
+  type RecordStore,
+  type ServiceRun,
+} from '../plugin/contract.ts';
 import type { Engine } from './load.ts';
 
 const TYPES = {
@@ -19,6 +28,13 @@ const TYPES = {
 const RECORDS_MAX = 65535;
 const KEY_BYTES_MAX = 255;
 const KEY_ROOM = 512;
+
+// The scratch of many endpoints: a key, the name behind each label, the blob of one, then these.
+const BLOB_ROOM_AT = 2 * KEY_ROOM;
+const BLOB_ROOM = 65536;
+const ADDRESSES_ROOM_AT = BLOB_ROOM_AT + BLOB_ROOM + KEY_ROOM;
+const LABELS_ROOM_AT = ADDRESSES_ROOM_AT + 4 * ENDPOINTS_MAX;
+const LABELS_ROOM = 64 * ENDPOINTS_MAX;
 
 /** Shared memory ran out: the owner keeps what it had. */
 export class MemoryExhausted extends Error {
@@ -70,6 +86,35 @@ class SharedRecords implements RecordStore {
     return owner >>> 0;
   }
 
+  putEndpoints(endpoints: Endpoints, base: Octets, sets: readonly RecordSet[], flags: number): void {
+    const { engine, area } = this.#writer;
+    const { keyAt, nameAt, addressesAt, labelsAt, count } = this.#placeEndpoints(endpoints, base);
+    const blobAt = area + layout.WRITER_SCRATCH + BLOB_ROOM_AT;
+    const whole: readonly RecordSet[] = [{ type: 'A', addresses: '\0\0\0\0' }, ...sets];
+    const bytes = blobBytes(whole);
+    if (bytes > BLOB_ROOM) throw new RangeError(`sets of ${bytes} octets for many owners`);
+    writeBlob(this.#view, this.#octets, blobAt, whole);
+    const addressAt = this.#view.getUint32(blobAt + layout.SETS_DIRECTORY + layout.SET_DATA, true);
+    const names = [keyAt, nameAt, base.length] as const;
+    const blob = [blobAt, bytes, addressAt] as const;
+    const isPut = engine.endpointsPut(this.address, addressesAt, count, labelsAt, ...names, ...blob, flags);
+    this.#refresh();
+    if (!isPut) throw new MemoryExhausted();
+  }
+
+  putReverse(endpoints: Endpoints, name: Octets): void {
+    const { engine, area } = this.#writer;
+    const { keyAt, nameAt, addressesAt, labelsAt, count } = this.#placeEndpoints(endpoints, name);
+    const blobAt = area + layout.WRITER_SCRATCH + BLOB_ROOM_AT;
+    writeBlob(this.#view, this.#octets, blobAt, [{ type: 'PTR', names: [{ wire: '', relative: false }] }]);
+    // Behind the length, the kind and the target of the name.
+    const wireAt = this.#view.getUint32(blobAt + layout.SETS_DIRECTORY + layout.SET_DATA, true) + 8;
+    const names = [keyAt, nameAt, name.length] as const;
+    const isPut = engine.reversePut(this.address, addressesAt, count, labelsAt, ...names, blobAt, wireAt);
+    this.#refresh();
+    if (!isPut) throw new MemoryExhausted();
+  }
+
   find(key: Octets): OwnerHandle {
     return this.#writer.engine.ownerFind(this.address, this.#placeKey(key), key.length) >>> 0;
   }
@@ -108,6 +153,21 @@ class SharedRecords implements RecordStore {
     copyOctets(this.#octets, at, key);
     this.#octets.fill(0, at + key.length, at + key.length + 8);
     return at;
+  }
+
+  #placeEndpoints({ addresses, labels }: Endpoints, name: Octets) {
+    const count = addresses.length / 4;
+    if (!Number.isInteger(count) || count > ENDPOINTS_MAX) throw new RangeError(`${count} endpoints at once`);
+    if (name.length > KEY_BYTES_MAX) throw new RangeError(`a name of ${name.length} octets`);
+    if (labels.length > LABELS_ROOM) throw new RangeError(`labels of ${labels.length} octets`);
+    const keyAt = this.#writer.area + layout.WRITER_SCRATCH;
+    const nameAt = keyAt + KEY_ROOM;
+    const addressesAt = keyAt + ADDRESSES_ROOM_AT;
+    const labelsAt = keyAt + LABELS_ROOM_AT;
+    copyOctets(this.#octets, nameAt, name);
+    copyOctets(this.#octets, addressesAt, addresses);
+    copyOctets(this.#octets, labelsAt, labels);
+    return { keyAt, nameAt, addressesAt, labelsAt: labels === '' ? 0 : labelsAt, count };
   }
 
   /** A grown memory has a new buffer; views on the old one end where it ended. */

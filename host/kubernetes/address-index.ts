@@ -40,8 +40,56 @@ export class AddressIndex<T extends object> {
   }
 
   add(address: string, number: number): void {
+    this.#add(this.#hash(address, 0, address.length), number);
+  }
+
+  /** Takes back one add() of the same arguments. */
+  remove(address: string, number: number): void {
+    this.#remove(this.#hash(address, 0, address.length), number);
+  }
+
+  /** Adds every address of `packed`, `family` octets each. */
+  addAll(packed: string, family: number, number: number): void {
+    for (let at = 0; at < packed.length; at += family) this.#add(this.#hash(packed, at, at + family), number);
+  }
+
+  /** Takes back one addAll() of the same arguments. */
+  removeAll(packed: string, family: number, number: number): void {
+    for (let at = 0; at < packed.length; at += family) this.#remove(this.#hash(packed, at, at + family), number);
+  }
+
+  /** Each address of `packed` was added exactly once. False as well where only the holders could tell. */
+  areAlone(packed: string, family: number): boolean {
+    for (let at = 0; at < packed.length; at += family) {
+      if (this.#count(this.#hash(packed, at, at + family)) !== 1) return false;
+    }
+    return true;
+  }
+
+  /** Holders that may have the address, each once. */
+  candidates(address: string): T[] {
+    const found: T[] = [];
+    const hash = this.#hash(address, 0, address.length);
+    const mask = this.#hashes.length - 1;
+    for (let at = hash & mask; this.#holders[at] !== FREE; at = (at + 1) & mask) {
+      const number = this.#holders[at]!;
+      const holder = number > 0 && this.#hashes[at] === hash ? this.#objects[number] : undefined;
+      if (holder !== undefined) found.push(holder);
+    }
+    return found.length > 1 ? [...new Set(found)] : found;
+  }
+
+  #count(hash: number): number {
+    const mask = this.#hashes.length - 1;
+    let count = 0;
+    for (let at = hash & mask; this.#holders[at] !== FREE; at = (at + 1) & mask) {
+      if (this.#holders[at]! > 0 && this.#hashes[at] === hash) count++;
+    }
+    return count;
+  }
+
+  #add(hash: number, number: number): void {
     if (4 * (this.#used + 1) > 3 * this.#hashes.length) this.#rebuild();
-    const hash = this.#hash(address);
     const mask = this.#hashes.length - 1;
     let at = hash & mask;
     // Bounds: a quarter of the cells are free.
@@ -52,9 +100,7 @@ export class AddressIndex<T extends object> {
     this.#live++;
   }
 
-  /** Takes back one add() of the same arguments. */
-  remove(address: string, number: number): void {
-    const hash = this.#hash(address);
+  #remove(hash: number, number: number): void {
     const mask = this.#hashes.length - 1;
     for (let at = hash & mask; this.#holders[at] !== FREE; at = (at + 1) & mask) {
       if (this.#hashes[at] === hash && this.#holders[at] === number) {
@@ -63,19 +109,6 @@ export class AddressIndex<T extends object> {
         return;
       }
     }
-  }
-
-  /** Holders that may have the address, each once. */
-  candidates(address: string): T[] {
-    const found: T[] = [];
-    const hash = this.#hash(address);
-    const mask = this.#hashes.length - 1;
-    for (let at = hash & mask; this.#holders[at] !== FREE; at = (at + 1) & mask) {
-      const number = this.#holders[at]!;
-      const holder = number > 0 && this.#hashes[at] === hash ? this.#objects[number] : undefined;
-      if (holder !== undefined) found.push(holder);
-    }
-    return found.length > 1 ? [...new Set(found)] : found;
   }
 
   #rebuild(): void {
@@ -96,9 +129,9 @@ export class AddressIndex<T extends object> {
   }
 
   /** FNV-1a over the octets, then a mixer: neighbours of one subnet must not stand side by side. */
-  #hash(address: string): number {
+  #hash(packed: string, start: number, end: number): number {
     let hash = this.#seed;
-    for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193);
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ packed.charCodeAt(i), 0x01000193);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
     return (hash ^ (hash >>> 16)) >>> 0;

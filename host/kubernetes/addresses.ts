@@ -34,6 +34,13 @@ export function podLabel(packed: string): string {
   return formatAddress(packed).replaceAll(/[.:]/g, '-');
 }
 
+/** The addresses of `packed`, `family` octets each. */
+export function cutAddresses(packed: string, family: number): string[] {
+  const addresses: string[] = [];
+  for (let at = 0; at < packed.length; at += family) addresses.push(packed.slice(at, at + family));
+  return addresses;
+}
+
 /**
  * Where `address` stands in `packed` from the boundary `from` on, -1 if it does not. Many addresses begin alike: indexOf()
  * would stop at each of them, and at what lies across two.

@@ -45,6 +45,9 @@ export interface WatchOptions {
   readonly knowsClients: boolean;
 }
 
+/** Changes that are published together until everything has been listed once. */
+const FIRST_LOAD_BATCH = 256;
+
 export interface ClusterObserver extends RequestObserver {
   /** How long it took from a change of a service's endpoints until it could be asked for. */
   programmed(kind: 'cluster_ip' | 'headless_with_selector', seconds: number): void;
@@ -65,6 +68,8 @@ export class Cluster {
   #starting: Promise<void> | undefined;
   #isSynced: boolean = false;
   #isStopped: boolean = false;
+  /** Lists that had arrived when the records were last published. */
+  #listed = 0;
 
   /** The stores stay empty but for the names that every cluster has until start(); stop() gives them back. */
   constructor(store: RecordStore, importedStore: RecordStore | undefined, options: ClusterOptions) {
@@ -162,6 +167,11 @@ export class Cluster {
 
   #publish(): void {
     if (this.#isStopped) return;
+    const listed = this.#reflectors.filter((reflector) => reflector.isSynced).length;
+    const pending = this.#model.pending + this.#imported.pending;
+    // The first load comes in many small pieces, and what a list has not shown to its end is no state to tell of.
+    if (!this.#isSynced && listed === this.#listed && pending < FIRST_LOAD_BATCH) return;
+    this.#listed = listed;
     this.#importedRecords?.flush();
     this.#records.flush();
     for (const trigger of this.#model.triggers.splice(0)) this.#observe(trigger);

@@ -82,6 +82,8 @@ export class ClusterModel {
   readonly changedServices = new Set<ServiceEntry>();
   /** Packed addresses whose PTR may have changed. */
   readonly changedAddresses = new Set<string>();
+  /** Slices that are new since the records were last published: each of their addresses counts as changed. */
+  readonly newSlices = new Set<SliceEntry>();
   triggers: Trigger[] = [];
   /** Something that the DNS shows has changed: the SOA serial must move. */
   isSerialStale: boolean = false;
@@ -140,6 +142,11 @@ export class ClusterModel {
     return made;
   }
 
+  /** How much has changed since the records were last published. */
+  get pending(): number {
+    return this.changedNamespaces.size + this.changedServices.size + this.changedAddresses.size + this.newSlices.size;
+  }
+
   /** Everything that has changed is published. */
   settle(): void {
     const namespaces = [...this.changedNamespaces];
@@ -148,6 +155,7 @@ export class ClusterModel {
     this.changedNamespaces.clear();
     this.changedServices.clear();
     this.changedAddresses.clear();
+    this.newSlices.clear();
     for (const service of services) this.#forget(service.namespace, service);
     for (const namespace of namespaces) this.#forget(namespace);
   }

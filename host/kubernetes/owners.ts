@@ -5,7 +5,7 @@
 
 import { NAME_BYTES_MAX } from '../../engine-as/shared/codes.ts';
 import { OWNER_ALL_SCTP, OWNER_ALL_TCP, OWNER_ALL_UDP } from '../plugin/contract.ts';
-import { packAddress } from './addresses.ts';
+import { cutAddresses, packAddress } from './addresses.ts';
 import { addressAt, Collector, type Entry, type Owner, type SliceRecords } from './collector.ts';
 import { EndpointNames } from './endpoint-names.ts';
 import { ownerKey, portKey } from './names.ts';
@@ -25,22 +25,25 @@ export interface NameShape {
   readonly manyEndpoints: number;
 }
 
+/** Which owners of a service: those of its endpoints, its own name and its ports, or all. */
+export type OwnerPart = 'all' | 'endpoints' | 'own';
+
 /**
- * Owners of a service, or those of its endpoints alone, targets before the owners whose SRV records name them. Empty if it is unknown: a headless
- * service without a ready endpoint.
+ * Owners of a service, targets before the owners whose SRV records name them. Empty if it is unknown: a headless service
+ * without a ready endpoint.
  */
 export function serviceOwners(
   service: Service,
   slices: readonly SliceRecords[],
   shape: NameShape,
-  part: 'all' | 'endpoints' = 'all',
+  part: OwnerPart = 'all',
 ): Owner[] {
   const base = ownerKey(service.name, service.namespace, 'svc');
   if (base === undefined || base.length > shape.keyBytesMax) return [];
   if (service.kind === 'external-name') return aliasOwners(service, base);
   if (service.kind === 'cluster-ip' && shape.ignoresEmptyServices && slices.every(isEmpty)) return [];
   const names = new EndpointNames(base, shape.keyBytesMax);
-  const endpoints = endpointOwners(slices, names, shape.isMulticluster);
+  const endpoints = part === 'own' ? [] : endpointOwners(slices, names, shape.isMulticluster);
   if (part === 'endpoints') return endpoints;
   const entries = new ServiceEntries<Entry, Collector>(base, shape.isMulticluster, (key) => new Collector(key));
   for (const slice of service.kind === 'headless' ? slices : []) {
@@ -150,7 +153,7 @@ export class ServiceEntries<T extends { readonly port: Port }, G extends Gathere
 }
 
 function collectClusterIps(service: Service, base: string, entries: ServiceEntries<Entry, Collector>): void {
-  const addresses = [...cut(service.v4, 4), ...cut(service.v6, 16)];
+  const addresses = [...cutAddresses(service.v4, 4), ...cutAddresses(service.v6, 16)];
   for (const port of service.ports.list) {
     for (const address of addresses) {
       const entry = { port, address, target: base, isNamed: true };
@@ -221,10 +224,4 @@ function collectEndpoints(
     }
   }
   return endpoints;
-}
-
-function cut(packed: string, family: number): string[] {
-  const addresses: string[] = [];
-  for (let at = 0; at < packed.length; at += family) addresses.push(packed.slice(at, at + family));
-  return addresses;
 }

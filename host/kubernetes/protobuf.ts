@@ -15,6 +15,33 @@ const FIXED32 = 5;
 /** Octets that cannot be what the API promised: the connection is given up and opened again. */
 export class ProtocolError extends Error {}
 
+const DOT = 0x2e;
+const ZERO = 0x30;
+
+/** As packAddress() reads it: four decimal numbers without leading zeros. -1 for anything else. */
+function parseIpv4(octets: Buffer, at: number, end: number): number {
+  let address = 0;
+  let part = 0;
+  let digits = 0;
+  let dots = 0;
+  for (let i = at; i < end; i++) {
+    const octet = octets[i]!;
+    if (octet === DOT) {
+      if (digits === 0 || dots === 3) return -1;
+      address = address * 256 + part;
+      part = 0;
+      digits = 0;
+      dots++;
+      continue;
+    }
+    if (octet < ZERO || octet > ZERO + 9 || (digits > 0 && part === 0)) return -1;
+    part = part * 10 + octet - ZERO;
+    digits++;
+    if (part > 255) return -1;
+  }
+  return dots === 3 && digits > 0 ? address * 256 + part : -1;
+}
+
 export class ProtobufReader {
   readonly octets: Buffer;
   at: number;
@@ -62,6 +89,15 @@ export class ProtobufReader {
     const start = this.at;
     this.#advance(bytes);
     return this.octets.toString('utf8', start, this.at);
+  }
+
+  /** The number of the IPv4 address that a text spells; -1, and nothing is read, where it spells none. */
+  ipv4(): number {
+    const start = this.at;
+    const bytes = this.#length();
+    const address = bytes > this.end - this.at ? -1 : parseIpv4(this.octets, this.at, this.at + bytes);
+    this.at = address < 0 ? start : this.at + bytes;
+    return address;
   }
 
   /** Narrows the reader to the sub-message and returns the outer end, for leave(). */

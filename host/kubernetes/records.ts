@@ -11,9 +11,10 @@ import {
   type RecordSet,
   type RecordStore,
 } from '../plugin/contract.ts';
-import { podLabel } from './addresses.ts';
+import { cutAddresses, findAddress, podLabel } from './addresses.ts';
+import { endpointBatch } from './endpoint-batches.ts';
 import { MANY_ENDPOINTS } from './many-endpoints.ts';
-import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
+import type { ClusterModel, NamespaceEntry, ServiceEntry, SliceEntry } from './model.ts';
 import { NS_DNS, nameServers } from './name-servers.ts';
 import { clientKey, glueKey, ownerKey, reverseKey, wireOf } from './names.ts';
 import type { NameShape } from './owners.ts';
@@ -87,6 +88,12 @@ export class ClusterRecords {
     const services = [...model.changedServices];
     let areNameServersStale = services.some((service) => this.#nameServerServices.has(service));
     for (const service of services) this.#services.publishService(service);
+    for (const slice of model.newSlices) {
+      this.#publishNewSlice(slice);
+      areNameServersStale ||= [...this.#local].some(
+        (each) => each.length === slice.family && findAddress(slice.addresses, each) >= 0,
+      );
+    }
     for (const address of model.changedAddresses) {
       this.#publishReverse(address);
       areNameServersStale ||= this.#local.has(address);
@@ -144,11 +151,24 @@ export class ClusterRecords {
     pods.changed.clear();
   }
 
+  /** PTR records of all addresses of a slice at once. Where that cannot be done, they count as changed one by one. */
+  #publishNewSlice(slice: SliceEntry): void {
+    const { addresses, family, service } = slice;
+    const base = service.name === '' ? undefined : ownerKey(service.name, service.namespace.name, 'svc');
+    const name = `${base}${this.#primaryWire}\0`;
+    const isPlain = base !== undefined && this.#primaryWire.length > 0 && this.#isReverseShown(service.namespace);
+    const batch = isPlain ? endpointBatch(this.#model, slice, name.length, NAME_BYTES_MAX) : undefined;
+    if (batch !== undefined) this.#store.putReverse(batch, name);
+    else for (const address of cutAddresses(addresses, family)) this.#model.changedAddresses.add(address);
+  }
+
+  #isReverseShown(namespace: NamespaceEntry): boolean {
+    return this.#options.namespaces.length === 0 || this.#services.isExposed(namespace);
+  }
+
   #publishReverse(address: string): void {
     const key = reverseKey(address);
-    const isShown = (namespace: NamespaceEntry) =>
-      this.#options.namespaces.length === 0 || this.#services.isExposed(namespace);
-    const targets = reverseTargets(this.#model, address, isShown);
+    const targets = reverseTargets(this.#model, address, (namespace) => this.#isReverseShown(namespace));
     const names = targets
       ?.filter((target) => target.length + this.#primaryWire.length < NAME_BYTES_MAX)
       .map((target) => absoluteName(target + this.#primaryWire));

@@ -8,6 +8,7 @@
 // WatchList is refused with status 422, or with one ERROR event of code 500 (an etcd without RequestWatchProgress).
 
 import type { IncomingMessage } from 'node:http';
+import { finished } from 'node:stream';
 import type { Log } from '../log.ts';
 import { Backoff, sleep, type Timing } from './backoff.ts';
 import { type ApiClient, networkText } from './client.ts';
@@ -214,12 +215,21 @@ export class Reflector<T extends Named> {
     const { stallMs } = this.#options.timing;
     const stalled = () => response.destroy(new ProtocolError(`nothing received for ${stallMs / 1000} s`));
     const timer = setTimeout(stalled, stallMs);
-    try {
-      // Leaving the loop, by return or by a throw, destroys the response and its connection.
-      for await (const chunk of response) {
-        timer.refresh();
-        if (!take(chunk as Buffer)) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // No iteration: a promise for each of the many small pieces of a first load costs as much as what is in them.
+    response.on('data', (chunk: Buffer) => {
+      timer.refresh();
+      try {
+        if (response.destroyed || take(chunk)) return;
+        resolve();
+      } catch (error) {
+        reject(error);
       }
+      response.destroy();
+    });
+    finished(response, { writable: false }, (error) => (error == null ? resolve() : reject(error)));
+    try {
+      await promise;
     } finally {
       clearTimeout(timer);
     }

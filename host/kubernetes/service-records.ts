@@ -3,11 +3,12 @@
 
 import type { OwnerHandle, RecordSet, RecordStore } from '../plugin/contract.ts';
 import { isSameOwner, type Owner, type ServiceRecords as SrvRecords } from './collector.ts';
+import { serviceBatches } from './endpoint-batches.ts';
 import { ManyEndpoints } from './many-endpoints.ts';
-import type { ClusterModel, NamespaceEntry, ServiceEntry } from './model.ts';
+import type { ClusterModel, NamespaceEntry, ServiceEntry, SliceEntry } from './model.ts';
 import { ownerKey, wireOf } from './names.ts';
 import type { Service } from './objects/service.ts';
-import { type NameShape, serviceOwners } from './owners.ts';
+import { endpointPattern, type NameShape, type OwnerPart, serviceOwners } from './owners.ts';
 import { absoluteName, addressSets } from './record-sets.ts';
 
 export class ServiceRecords {
@@ -66,7 +67,11 @@ export class ServiceRecords {
   }
 
   #publishAll(entry: ServiceEntry, service: Service | undefined, slices: ServiceEntry['slices']): void {
-    const part = service === entry.publishedService && this.#isApart(service) ? 'endpoints' : 'all';
+    let part: OwnerPart = service === entry.publishedService && this.#isApart(service) ? 'endpoints' : 'all';
+    if (service !== undefined && entry.publishedSlices.length === 0 && this.#putEndpoints(service, slices)) {
+      if (part === 'endpoints') return;
+      part = 'own';
+    }
     const before = new Map(this.#owners(entry.publishedService, entry.publishedSlices, part).map((o) => [o.key, o]));
     for (const owner of this.#owners(service, slices, part)) {
       const old = before.get(owner.key);
@@ -74,6 +79,21 @@ export class ServiceRecords {
       if (old === undefined || !isSameOwner(old, owner)) this.#putOwner(owner);
     }
     this.gone.push(...before.keys());
+  }
+
+  /** Puts the owners of all endpoints of a service that has none yet, many at once. False if that cannot be done. */
+  #putEndpoints(service: Service, slices: readonly SliceEntry[]): boolean {
+    if (slices.length === 0 || service.kind === 'external-name' || this.#shape.isMulticluster) return false;
+    const base = ownerKey(service.name, service.namespace, 'svc');
+    if (base === undefined) return false;
+    const batches = serviceBatches(this.#model, slices, base.length, this.#shape.keyBytesMax);
+    if (batches === undefined) return false;
+    const filled = slices.filter(({ addresses }) => addresses !== '');
+    for (const [i, slice] of filled.entries()) {
+      const pattern = endpointPattern(slice, false);
+      if (pattern !== undefined) this.#store.putEndpoints(batches[i]!, base, this.#sets(pattern), pattern.flags);
+    }
+    return true;
   }
 
   /** The end of a flush: takes away what nothing names any more. */
@@ -95,7 +115,7 @@ export class ServiceRecords {
     return service?.kind === 'cluster-ip' && !this.#shape.ignoresEmptyServices;
   }
 
-  #owners(service: Service | undefined, slices: ServiceEntry['slices'], part: 'all' | 'endpoints'): Owner[] {
+  #owners(service: Service | undefined, slices: ServiceEntry['slices'], part: OwnerPart): Owner[] {
     return service === undefined ? [] : serviceOwners(service, slices, this.#shape, part);
   }
 

@@ -2,6 +2,7 @@
 // framed by begin() and end(): what it did not show is gone. Nothing is kept twice for that; every entry remembers the
 // round of the list that saw it last.
 
+import { cutAddresses } from './addresses.ts';
 import { addressAt } from './collector.ts';
 import {
   type ClusterModel,
@@ -130,11 +131,15 @@ export class ServiceSink implements ObjectSink<Service> {
 
   #set(entry: ServiceEntry, service: Service | undefined): void {
     const model = this.#model;
-    const before = clusterIps(entry.service);
-    const after = clusterIps(service);
-    for (const address of before) model.addresses.remove(address, entry.number);
-    for (const address of after) model.addresses.add(address, entry.number);
-    for (const address of [...before, ...after]) model.changedAddresses.add(address);
+    const before = entry.service ?? NO_ADDRESSES;
+    const after = service ?? NO_ADDRESSES;
+    for (const [key, family] of FAMILIES) {
+      model.addresses.removeAll(before[key], family, entry.number);
+      model.addresses.addAll(after[key], family, entry.number);
+      for (const address of [...cutAddresses(before[key], family), ...cutAddresses(after[key], family)]) {
+        model.changedAddresses.add(address);
+      }
+    }
     if (entry.service === undefined || service === undefined) model.noteExistence();
     else if (this.#moves(entry.service, service)) model.noteChange();
     entry.service = service;
@@ -192,17 +197,35 @@ export class SliceSink implements ObjectSink<EndpointSlice> {
   }
 
   #change(before: SliceEntry | undefined, after: SliceEntry | undefined): void {
-    const { addresses, changedAddresses } = this.#model;
-    const [removed, added] = changedEndpoints(before, after);
-    for (const address of removed) addresses.remove(address, before!.number);
-    for (const address of added) addresses.add(address, after!.number);
-    // What the PTR records of an address depend on: its names, and the service.
-    const isMoved = before !== undefined && after !== undefined && before.service !== after.service;
-    const touched = isMoved ? [...addressesOf(before), ...addressesOf(after)] : [...removed, ...added];
-    for (const address of touched) changedAddresses.add(address);
+    const { addresses, changedAddresses, newSlices } = this.#model;
+    if (before === undefined || after === undefined || newSlices.has(before)) this.#replace(before, after);
+    else {
+      const { removed, added } = compareSlices(before, after);
+      const gone = removed.map((at) => addressAt(before, at));
+      const come = added.map((at) => addressAt(after, at));
+      for (const address of gone) addresses.remove(address, before.number);
+      for (const address of come) addresses.add(address, after.number);
+      // What the PTR records of an address depend on: its names, and the service.
+      const isMoved = before.service !== after.service;
+      const touched = isMoved ? [...addressesOf(before), ...addressesOf(after)] : [...gone, ...come];
+      for (const address of touched) changedAddresses.add(address);
+    }
     this.#model.replaceSlice(before, after);
     if (before === undefined || after === undefined) this.#model.noteExistence();
     else if (!isSameContent(before, after)) this.#model.noteChange();
+  }
+
+  /** All addresses at once: of a slice that nobody has seen yet, or will see again. */
+  #replace(before: SliceEntry | undefined, after: SliceEntry | undefined): void {
+    const { addresses, changedAddresses, newSlices } = this.#model;
+    if (before !== undefined) {
+      addresses.removeAll(before.addresses, before.family, before.number);
+      for (const address of addressesOf(before)) changedAddresses.add(address);
+      newSlices.delete(before);
+    }
+    if (after === undefined) return;
+    addresses.addAll(after.addresses, after.family, after.number);
+    newSlices.add(after);
   }
 }
 
@@ -280,26 +303,15 @@ export class PodSink implements ObjectSink<Pod> {
   }
 }
 
-function clusterIps(service: Service | undefined): string[] {
-  if (service === undefined) return [];
-  const addresses: string[] = [];
-  for (let at = 0; at < service.v4.length; at += 4) addresses.push(service.v4.slice(at, at + 4));
-  for (let at = 0; at < service.v6.length; at += 16) addresses.push(service.v6.slice(at, at + 16));
-  return addresses;
-}
+const FAMILIES = [
+  ['v4', 4],
+  ['v6', 16],
+] as const;
 
-function addressesOf(slice: SliceEntry | undefined): string[] {
-  const addresses: string[] = [];
-  if (slice === undefined) return addresses;
-  for (let i = 0; i * slice.family < slice.addresses.length; i++) addresses.push(addressAt(slice, i));
-  return addresses;
-}
+const NO_ADDRESSES = { v4: '', v6: '' };
 
-/** Addresses of the endpoints that are gone, and of those that are new: an update of a slice usually touches few. */
-function changedEndpoints(before: SliceEntry | undefined, after: SliceEntry | undefined): [string[], string[]] {
-  if (before === undefined || after === undefined) return [addressesOf(before), addressesOf(after)];
-  const { removed, added } = compareSlices(before, after);
-  return [removed.map((at) => addressAt(before, at)), added.map((at) => addressAt(after, at))];
+function addressesOf({ addresses, family }: SliceEntry): string[] {
+  return cutAddresses(addresses, family);
 }
 
 function isSameService(a: Service, b: Service): boolean {

@@ -4,6 +4,15 @@
 import type { ServerBlock } from './contract.ts';
 
 /** Names and RRsets in shared memory: one writer (the main thread), lock-free readers in every shard. */
+/** IPv4 endpoints, at most ENDPOINTS_MAX. */
+export interface Endpoints {
+  /** 4 octets each, back to back. */
+  readonly addresses: string;
+  /** As many labels in wire form, lower-case; '' where each is its address with dashes. */
+  readonly labels: string;
+}
+export const ENDPOINTS_MAX = 1024;
+
 export interface RecordStore {
   /** Byte offset of the store's header in shared memory. */
   readonly address: number;
@@ -14,6 +23,13 @@ export interface RecordStore {
    * @returns the owner's handle, valid until remove(); SRV sets refer to target owners by it.
    */
   put(key: Octets, sets: readonly RecordSet[], flags?: number): OwnerHandle;
+  /**
+   * The same as put() for one owner of each endpoint, with an A record and what is in `sets`: its key is its label,
+   * different from the others', and `base`. The SRV records of `sets` lead to their owner (target 0).
+   */
+  putEndpoints(endpoints: Endpoints, base: Octets, sets: readonly RecordSet[], flags: number): void;
+  /** The same as put() for the reverse owner of each endpoint: PTR to its label in front of `name`, an absolute name. */
+  putReverse(endpoints: Endpoints, name: Octets): void;
   /** Returns the handle of an owner, or 0. */
   find(key: Octets): OwnerHandle;
   /** Removes the owner; SRV sets that refer to it must have been replaced before. */

@@ -106,10 +106,10 @@ test('the index of addresses agrees with a plain list', () => {
       for (const [text, id, isAdded] of changes) {
         const entry = `${text} ${id}`;
         if (isAdded) {
-          index.add(text, numbers[id]!);
+          index.addAll(text, text.length, numbers[id]!);
           plain.push(entry);
         } else if (plain.includes(entry)) {
-          index.remove(text, numbers[id]!);
+          index.removeAll(text, text.length, numbers[id]!);
           plain.splice(plain.indexOf(entry), 1);
         }
       }
@@ -120,6 +120,8 @@ test('the index of addresses agrees with a plain list', () => {
           assert.ok(found.includes(entry), entry);
         // Another address with the same hash would be allowed, and is as good as impossible among forty.
         for (const entry of found) assert.ok(plain.includes(entry), entry);
+        const times = plain.filter((line) => line.startsWith(`${text} `)).length;
+        assert.equal(index.areAlone(text, text.length), times === 1);
       }
     }),
   );
@@ -128,11 +130,11 @@ test('the index of addresses agrees with a plain list', () => {
 test('a number that was given back belongs to the next holder', () => {
   const index = new AddressIndex<{ name: string }>();
   const number = index.join({ name: 'first' });
-  index.add('a', number);
-  index.remove('a', number);
+  index.addAll('a', 1, number);
+  index.removeAll('a', 1, number);
   index.leave(number);
   assert.equal(index.join({ name: 'second' }), number);
   assert.deepEqual([...index.candidates('a')], []);
-  index.add('a', number);
+  index.addAll('a', 1, number);
   assert.deepEqual([...index.candidates('a')], [{ name: 'second' }]);
 });

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type {
+  Endpoints,
   Octets,
   OwnerHandle,
   RecordName,
@@ -44,6 +45,20 @@ export class FakeStore implements RecordStore {
     this.#owners.set(text, { key: text, handle, sets, flags });
     this.#keys.set(handle, text);
     return handle;
+  }
+
+  putEndpoints(endpoints: Endpoints, base: Octets, sets: readonly RecordSet[], flags: number): void {
+    const all = endpointsOf(endpoints);
+    assert.equal(new Set(all.map(([label]) => label)).size, all.length, 'a label comes twice');
+    for (const [label, address] of all) {
+      this.put(label + latin1(base), [{ type: 'A', addresses: address }, ...sets], flags);
+    }
+  }
+
+  putReverse(endpoints: Endpoints, name: Octets): void {
+    for (const [label, address] of endpointsOf(endpoints)) {
+      this.put(`\xff${address}`, [{ type: 'PTR', names: [{ wire: label + latin1(name), relative: false }] }]);
+    }
   }
 
   find(key: Octets): OwnerHandle {
@@ -133,6 +148,22 @@ export class FakeStore implements RecordStore {
     const target = name.target === undefined ? '' : `>${this.#keys.get(name.target) ?? 'none'}`;
     return `${labelsOf(name.wire).join('.')}${name.relative ? '' : '.'}${target}`;
   }
+}
+
+function latin1(given: Octets): string {
+  return Buffer.from(octetsOf(given)).toString('latin1');
+}
+
+/** Label in wire form and address of each. */
+export function endpointsOf({ addresses, labels }: Endpoints): [label: string, address: string][] {
+  const found: [string, string][] = [];
+  const given = labels === '' ? [] : labelsOf(octetsOf(labels));
+  for (const [i, octets] of cut(addresses, 4).entries()) {
+    const label = labels === '' ? octets.join('-') : given[i]!;
+    found.push([String.fromCharCode(label.length) + label, latin1(octets)]);
+  }
+  assert.ok(labels === '' || given.length === found.length, 'as many labels as addresses');
+  return found;
 }
 
 function octetsOf(given: Octets): Uint8Array {

@@ -1,7 +1,7 @@
 // An EndpointSlice, reduced to its ready endpoints (k8s.io/api/discovery/v1/generated.proto). Addresses and hostnames
 // of a slice are two strings: 150,000 endpoints are too many for an object each.
 
-import { dashedText, formatAddress, packAddress } from '../addresses.ts';
+import { cutAddresses, dashedText, formatAddress, packAddress } from '../addresses.ts';
 import type { ProtobufReader } from '../protobuf.ts';
 import { field, list, text } from './json.ts';
 import type { Metadata } from './metadata.ts';
@@ -45,6 +45,9 @@ export const POD_NAME = '\t';
 const POD_NAME_CHARS_MAX = 63;
 
 interface Endpoint {
+  /** Number of its first address, if that is IPv4 and comes from protobuf; -1 otherwise. */
+  ipv4: number;
+  /** The others, or all. */
   readonly addresses: string[];
   hostname: string;
   podName: string;
@@ -74,6 +77,7 @@ export function endpointSliceOfJson(object: unknown, metadata: Metadata, shape: 
   for (const endpoint of list(object, 'endpoints')) {
     const zone = field(endpoint, 'zone');
     endpoints.add({
+      ipv4: -1,
       addresses: list(endpoint, 'addresses').filter((address) => typeof address === 'string'),
       hostname: text(endpoint, 'hostname'),
       podName: text(field(endpoint, 'targetRef'), 'name'),
@@ -87,9 +91,9 @@ export function endpointSliceOfJson(object: unknown, metadata: Metadata, shape: 
 
 function readEndpoint(reader: ProtobufReader, shape: SliceShape, endpoints: ReadyEndpoints): void {
   const outer = reader.enter();
-  const endpoint: Endpoint = { addresses: [], hostname: '', podName: '', zone: undefined, isReady: true };
+  const endpoint: Endpoint = { ipv4: -1, addresses: [], hostname: '', podName: '', zone: undefined, isReady: true };
   while (reader.next()) {
-    if (reader.is(1)) endpoint.addresses.push(reader.text());
+    if (reader.is(1)) readAddress(reader, endpoint);
     else if (reader.is(2)) endpoint.isReady = readReady(reader);
     else if (reader.is(3)) endpoint.hostname = reader.text();
     else if (reader.is(4) && shape.usesPodNames) endpoint.podName = readReferenceName(reader);
@@ -98,6 +102,13 @@ function readEndpoint(reader: ProtobufReader, shape: SliceShape, endpoints: Read
   }
   reader.leave(outer);
   endpoints.add(endpoint);
+}
+
+/** Nearly every endpoint has one address, of IPv4: it becomes no text. */
+function readAddress(reader: ProtobufReader, endpoint: Endpoint): void {
+  if (endpoint.ipv4 < 0 && endpoint.addresses.length === 0) endpoint.ipv4 = reader.ipv4();
+  else endpoint.addresses.push(reader.text());
+  if (endpoint.ipv4 < 0 && endpoint.addresses.length === 0) endpoint.addresses.push(reader.text());
 }
 
 function readReady(reader: ProtobufReader): boolean {
@@ -122,12 +133,17 @@ function readReferenceName(reader: ProtobufReader): string {
   return name;
 }
 
+/** The packed addresses of one slice on their way into a string. */
+let packedRoom = Buffer.alloc(4096);
+
 /** Collects endpoints into strings. */
 class ReadyEndpoints {
   family = 0;
-  addresses: string[] = [];
-  hostnames: string[] = [];
   readonly #shape: SliceShape;
+  #bytes = 0;
+  #count = 0;
+  /** Undefined as long as no endpoint has a name. */
+  #hostnames: string[] | undefined;
   readonly #zones = new Map<string, string>();
 
   constructor(shape: SliceShape) {
@@ -136,30 +152,75 @@ class ReadyEndpoints {
 
   add(endpoint: Endpoint): void {
     if (!endpoint.isReady) return;
+    if (endpoint.ipv4 >= 0) this.#addIpv4(endpoint);
     for (const address of endpoint.addresses) {
       const packed = packAddress(address);
       if (this.family === 0) this.family = packed.length;
       // All addresses of a slice are of one family (API validation); an FQDN has no address record to give.
       if (packed === '' || packed.length !== this.family) continue;
-      this.addresses.push(packed);
-      this.hostnames.push(this.#nameOf(endpoint, address, packed));
-      // The last endpoint with an address tells its zone.
-      if (this.#shape.keepsZones && endpoint.zone !== undefined) this.#zones.set(packed, oneLine(endpoint.zone));
+      this.#reserve(packed.length);
+      packedRoom.write(packed, this.#bytes, 'latin1');
+      this.#bytes += packed.length;
+      this.#note(endpoint, this.#nameOf(endpoint, address, packed), packed);
     }
+  }
+
+  /** One flat string: V8's concatenations would keep every piece alive. */
+  addresses(): string {
+    return packedRoom.toString('latin1', 0, this.#bytes);
+  }
+
+  /** Names in lines, '' if no endpoint has one. */
+  hostnameLines(): string {
+    return this.#hostnames === undefined ? '' : flat(this.#hostnames);
   }
 
   /** Zone of each address in lines, '' if none is known. */
   zoneLines(): string {
     if (this.#zones.size === 0) return '';
-    return flat([this.addresses.map((address) => (this.#zones.get(address) ?? '').toLowerCase()).join('\n')]);
+    const addresses = cutAddresses(this.addresses(), this.family);
+    return flat(addresses.map((address) => (this.#zones.get(address) ?? '').toLowerCase()));
   }
 
-  #nameOf({ hostname, podName }: Endpoint, address: string, packed: string): string {
+  #addIpv4(endpoint: Endpoint): void {
+    if (this.family === 0) this.family = 4;
+    if (this.family !== 4) return;
+    this.#reserve(4);
+    const at = this.#bytes;
+    packedRoom.writeUInt32BE(endpoint.ipv4, at);
+    this.#bytes += 4;
+    const packed = this.#shape.keepsZones ? packedRoom.toString('latin1', at, at + 4) : '';
+    // There is but one way to spell an IPv4 address.
+    this.#note(endpoint, this.#givenName(endpoint), packed);
+  }
+
+  /** @param packed the address, wanted where zones are kept. */
+  #note({ zone }: Endpoint, name: string, packed: string): void {
+    if (name !== '') this.#hostnames ??= new Array<string>(this.#count).fill('');
+    this.#hostnames?.push(name);
+    this.#count++;
+    // The last endpoint with an address tells its zone.
+    if (this.#shape.keepsZones && zone !== undefined) this.#zones.set(packed, oneLine(zone));
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#bytes + bytes <= packedRoom.length) return;
+    const larger = Buffer.alloc(2 * packedRoom.length);
+    packedRoom.copy(larger);
+    packedRoom = larger;
+  }
+
+  #nameOf(endpoint: Endpoint, address: string, packed: string): string {
+    if (endpoint.hostname !== '') return oneLine(endpoint.hostname);
+    const given = this.#givenName(endpoint);
+    if (given !== '') return given;
+    return packed.length === 4 || formatAddress(packed) === address ? '' : dashedText(address);
+  }
+
+  #givenName({ hostname, podName }: Endpoint): string {
     if (hostname !== '') return oneLine(hostname);
     const isPod = this.#shape.usesPodNames && podName !== '' && podName.length <= POD_NAME_CHARS_MAX;
-    if (isPod && oneLine(podName) !== '') return POD_NAME + podName;
-    // There is but one way to spell an IPv4 address.
-    return packed.length === 4 || formatAddress(packed) === address ? '' : dashedText(address);
+    return isPod && oneLine(podName) !== '' ? POD_NAME + podName : '';
   }
 }
 
@@ -180,8 +241,8 @@ function sliceOf(
     service: shape.isImported ? metadata.importName : metadata.serviceName,
     cluster: shape.isImported ? metadata.sourceCluster : '',
     family: endpoints.family,
-    addresses: flat(endpoints.addresses),
-    hostnames: endpoints.hostnames.some((name) => name !== '') ? flat([endpoints.hostnames.join('\n')]) : '',
+    addresses: endpoints.addresses(),
+    hostnames: endpoints.hostnameLines(),
     zones: endpoints.zoneLines(),
     ports: sharePorts(ports),
     triggerTime: metadata.triggerTime,
@@ -189,7 +250,7 @@ function sliceOf(
   };
 }
 
-/** One flat string: V8's concatenations would keep every piece alive. */
-function flat(pieces: readonly string[]): string {
-  return pieces.length === 0 ? '' : Buffer.from(pieces.join(''), 'latin1').toString('latin1');
+/** Lines as one flat string. */
+function flat(lines: readonly string[]): string {
+  return Buffer.from(lines.join('\n'), 'latin1').toString('latin1');
 }
