@@ -34,6 +34,8 @@ export interface ShardSettings {
     readonly connectionsMax: number;
     /** Replies waiting in the process for one client that does not read. */
     readonly unreadBytesMax: number;
+    /** Of one shard: unread replies and queries that are not served yet, of all clients together. */
+    readonly keptBytesMax: number;
   };
 }
 
@@ -41,7 +43,7 @@ export interface ShardSettings {
 export const SHARD_SETTINGS: ShardSettings = {
   useNative: true,
   hasTestHooks: false,
-  tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 8192, unreadBytesMax: 64 << 10 },
+  tcp: { firstMessageMs: 3000, idleMs: 10_000, connectionsMax: 8192, unreadBytesMax: 64 << 10, keptBytesMax: 32 << 20 },
 };
 
 /** One configuration as the main thread gives it to the pool. */

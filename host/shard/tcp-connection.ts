@@ -13,20 +13,21 @@ import type { Engine } from '../engine/load.ts';
 import { encodeSocketAddress } from '../net/socket-address.ts';
 import type { Endpoint, ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
+import { FramePieces, LENGTH_BYTES } from './frame-pieces.ts';
 import type { Listening, ReplyPath } from './generation.ts';
 import type { Handoff } from './handoff.ts';
 import { drainLogRecords } from './log-lines.ts';
+import { copyOf, type Holder, SLAB_BYTES } from './stream-budget.ts';
 import { clearDeadline, type Deadlined, type DeadlineList } from './stream-deadlines.ts';
 import type { Turning } from './stream-turns.ts';
 import type { TcpStreams } from './tcp.ts';
 
-const REPLY_BYTES_MAX = 65535;
-const LENGTH_BYTES = 2;
-/** A frame that arrives in pieces gets this much first, then twice as much: a length alone reserves nothing. */
-const PARTIAL_BYTES_FIRST = 512;
+const MESSAGE_BYTES_MAX = 65535;
 /** The room behind LARGE_IN's message, where the client's sockaddr stands while a query is served. */
 const SOCKADDR_AT = layout.LARGE_IN + 65536;
 const STAGING_BYTES = 64 << 10;
+/** What a write that waits costs beside its octets. */
+const WRITE_BYTES = 512;
 /** Messages served at a time, while others may want something too. */
 const TURN_MESSAGES = 128;
 /** Who sends no more than this at a time need not stand in line. */
@@ -42,23 +43,26 @@ export interface TcpParts {
   readonly streams: TcpStreams;
 }
 
-export class TcpConnection implements ReplyPath, Deadlined, Turning {
+export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
   readonly proto = PROTO_TCP;
   readonly listening: Listening;
   previous: Deadlined | undefined;
   next: Deadlined | undefined;
   list: DeadlineList | undefined;
   deadlineMs = 0;
+  chargedBytes = 0;
+  movedMs: number;
   readonly #parts: TcpParts;
   readonly #socket: Socket;
   #localAddress: string | undefined;
   readonly #sockaddr: Uint8Array;
-  #partial: Buffer | undefined;
-  #partialBytes = 0;
+  readonly #partial = new FramePieces();
   /** What follows the query that is being waited for. */
   #rest: Buffer | undefined;
   #state: 'reading' | 'waiting' | 'stalled' | 'yielding' | 'closed' = 'reading';
   #turnLeft = 0;
+  /** That have not called back. */
+  #writes = 0;
   /** Within #consume(), which reads on by itself when a reply is there at once. */
   #isConsuming: boolean;
   /** Nothing more is to be served. */
@@ -86,11 +90,9 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     this.#isConsuming = false;
     this.#isEnding = false;
     this.#hasEnded = false;
-    parts.streams.fresh.set(this, performance.now());
+    this.movedMs = performance.now();
+    parts.streams.fresh.set(this, this.movedMs);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('drain', () => {
-      if (this.#state === 'stalled') this.#goOn();
-    });
     socket.on('end', () => {
       this.#hasEnded = true;
       if (this.#state === 'reading') this.#end();
@@ -119,9 +121,10 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
   reply(_handle: ExchangeHandle, _exchangeAt: number, messageAt: number, bytes: number): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'reading';
-    if (bytes !== 0) this.#append(messageAt, bytes);
+    if (bytes !== 0) this.#stage(messageAt, bytes);
     this.#flush();
     if (this.#isConsuming) return;
+    this.charge();
     if (this.#isEnding) this.#end();
     // Later, because a reply may come while another query's outcome is being handled in the same buffers
     else setImmediate(() => this.#goOn());
@@ -141,7 +144,26 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     if (this.#state === 'yielding') this.#goOn();
   }
 
+  /** Tells the budget what is kept for this client now. */
+  charge(): void {
+    const unread = this.#unreadBytes();
+    const unserved = this.#socket.readableLength + (this.#rest?.buffer.byteLength ?? 0) + this.#partial.keptBytes;
+    const bytes = this.#state === 'closed' ? 0 : unread + unserved;
+    this.#parts.streams.budget.chargedBytes += bytes - this.chargedBytes;
+    this.chargedBytes = bytes;
+  }
+
+  /** A socket that is not read may still hand over a chunk, and says nothing. */
+  chargeUnseen(): void {
+    if (this.#state !== 'reading') this.charge();
+  }
+
   #receive(chunk: Buffer): void {
+    this.#take(chunk);
+    this.#settle();
+  }
+
+  #take(chunk: Buffer): void {
     if (this.#state !== 'reading' || this.#isEnding || this.#rest !== undefined) this.#hold(chunk);
     else if (chunk.length > LITTLE_BYTES && this.#parts.streams.turns.isCrowded) {
       this.#yield();
@@ -169,20 +191,17 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     engine.quiesce(shard);
     if (this.#isStopped()) this.#hold(chunk.subarray(used));
     else if (this.#isEnding || this.#hasEnded) this.#end();
-    else if (used < chunk.length) this.#keep(chunk, used);
+    else if (used < chunk.length) this.#partial.keep(chunk, used);
   }
 
   /** Serves the whole frames of a chunk; returns the octets used. */
   #frames(chunk: Buffer, startedMs: number): number {
     let at = 0;
-    if (this.#partialBytes > 0) {
-      at = this.#complete(chunk);
-      const partial = this.#partial!;
-      if (this.#partialBytes < LENGTH_BYTES || this.#partialBytes < LENGTH_BYTES + partial.readUInt16BE(0)) return at;
-      const bytes = this.#partialBytes - LENGTH_BYTES;
-      this.#partial = undefined;
-      this.#partialBytes = 0;
-      this.#serve(partial, LENGTH_BYTES, bytes, startedMs);
+    if (!this.#partial.isEmpty) {
+      at = this.#partial.complete(chunk);
+      const frame = this.#partial.take();
+      if (frame === undefined) return at;
+      this.#serve(frame, LENGTH_BYTES, frame.readUInt16BE(0), startedMs);
     }
     while (!this.#isStopped() && chunk.length - at >= LENGTH_BYTES) {
       const bytes = chunk.readUInt16BE(at);
@@ -197,6 +216,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
   #serve(source: Buffer, at: number, bytes: number, startedMs: number): void {
     const { area, engine, streams } = this.#parts;
     streams.idle.set(this, startedMs);
+    this.movedMs = startedMs;
     // CoreDNS ignores frames too short for a header and keeps the connection
     if (bytes < HEADER_BYTES) return;
     area.countQueries(1);
@@ -206,9 +226,18 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     source.copy(area.octets, messageAt, at, at + bytes);
     area.octets.set(this.#sockaddr, sockaddrAt);
     const { program } = this.listening;
-    const outcome = engine.serveOne(area.at, program, messageAt, bytes, sockaddrAt, PROTO_TCP, outAt, REPLY_BYTES_MAX);
+    const outcome = engine.serveOne(
+      area.at,
+      program,
+      messageAt,
+      bytes,
+      sockaddrAt,
+      PROTO_TCP,
+      outAt,
+      MESSAGE_BYTES_MAX,
+    );
     if (outcome === OUTCOME_ANSWER) {
-      this.#append(outAt, area.word(layout.SHARD_REPLY_BYTES));
+      this.#stage(outAt, area.word(layout.SHARD_REPLY_BYTES));
       if (area.word(layout.SHARD_LOG_COUNT) >= LOG_RECORDS_WAITING_MAX) {
         drainLogRecords(area, this.listening.generation, this, performance.now() - startedMs);
       }
@@ -241,6 +270,11 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
 
   /** Reads on after a reply or a stall: first what was held back, then the socket. */
   #goOn(): void {
+    this.#proceed();
+    this.#settle();
+  }
+
+  #proceed(): void {
     if (this.#state === 'closed' || this.#state === 'waiting') return;
     if (this.#isEnding) {
       this.#end();
@@ -256,8 +290,19 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     if (!this.#isStopped() && !this.#isEnding) this.#socket.resume();
   }
 
+  #settle(): void {
+    this.charge();
+    this.#parts.streams.keepBudget();
+  }
+
   #isUnread(): boolean {
-    return this.#socket.writableLength > this.#parts.streams.limits.unreadBytesMax;
+    return this.#unreadBytes() > this.#parts.streams.limits.unreadBytesMax;
+  }
+
+  /** What replies keep that the client does not read. */
+  #unreadBytes(): number {
+    const bytes = this.#socket.writableLength;
+    return bytes === 0 ? 0 : bytes + this.#writes * WRITE_BYTES + SLAB_BYTES;
   }
 
   /** Stops reading; what has been read is kept. Bounded: a paused socket reads no further chunk. */
@@ -265,36 +310,12 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     if (this.#state === 'closed') return;
     this.#socket.pause();
     if (rest.length === 0 || this.#isEnding) return;
-    this.#rest = this.#rest === undefined ? rest : Buffer.concat([this.#rest, rest]);
+    const all = this.#rest === undefined ? rest : Buffer.concat([this.#rest, rest]);
+    // A little of a large chunk would keep all of it
+    this.#rest = all.length * 2 < all.buffer.byteLength ? copyOf(all, true) : all;
   }
 
-  /** Adds octets to the frame in pieces, at most to its end; returns the octets taken. */
-  #complete(chunk: Buffer): number {
-    let at = 0;
-    while (this.#partialBytes < LENGTH_BYTES && at < chunk.length) at += this.#take(chunk, at, at + 1);
-    if (this.#partialBytes < LENGTH_BYTES) return at;
-    const missing = LENGTH_BYTES + this.#partial!.readUInt16BE(0) - this.#partialBytes;
-    return at + this.#take(chunk, at, Math.min(chunk.length, at + missing));
-  }
-
-  #keep(chunk: Buffer, from: number): void {
-    this.#take(chunk, from, chunk.length);
-  }
-
-  #take(chunk: Buffer, from: number, to: number): number {
-    const needed = this.#partialBytes + to - from;
-    let partial = this.#partial;
-    if (partial === undefined || partial.length < needed) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, PARTIAL_BYTES_FIRST, 2 * (partial?.length ?? 0)));
-      partial?.copy(grown, 0, 0, this.#partialBytes);
-      partial = grown;
-      this.#partial = grown;
-    }
-    this.#partialBytes += chunk.copy(partial, this.#partialBytes, from, to);
-    return to - from;
-  }
-
-  #append(messageAt: number, bytes: number): void {
+  #stage(messageAt: number, bytes: number): void {
     if (staged + LENGTH_BYTES + bytes > STAGING.length) this.#flush();
     STAGING.writeUInt16BE(bytes, staged);
     this.#parts.area.octets.copy(STAGING, staged + LENGTH_BYTES, messageAt, messageAt + bytes);
@@ -303,25 +324,34 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
 
   #flush(): void {
     if (staged === 0) return;
-    const octets = Buffer.from(STAGING.subarray(0, staged));
+    const octets = copyOf(STAGING.subarray(0, staged), this.#socket.writableLength > 0);
     staged = 0;
     if (this.#state === 'closed') return;
-    this.#socket.write(octets);
+    this.#writes++;
+    this.#socket.write(octets, this.#written);
     if (this.#state !== 'reading' || !this.#isUnread()) return;
     this.#state = 'stalled';
     this.#socket.pause();
     this.#parts.streams.idle.set(this, performance.now());
   }
 
+  readonly #written = (): void => {
+    this.#writes--;
+    if (this.#state === 'closed' || (this.chargedBytes === 0 && this.#state !== 'stalled')) return;
+    this.movedMs = performance.now();
+    this.charge();
+    if (this.#state === 'stalled' && this.#socket.writableLength === 0) this.#goOn();
+  };
+
   #end(): void {
     this.#isEnding = true;
     this.#rest = undefined;
-    this.#partial = undefined;
-    this.#partialBytes = 0;
+    this.#partial.clear();
     this.#socket.end();
     this.#socket.resume();
     // A client that reads nothing and closes nothing is cut off
     this.#parts.streams.idle.set(this, performance.now());
+    this.charge();
   }
 
   #isStopped(): boolean {
@@ -333,11 +363,12 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning {
     this.#state = 'closed';
     clearDeadline(this);
     this.#rest = undefined;
-    this.#partial = undefined;
+    this.#partial.clear();
+    this.charge();
     this.#parts.streams.forget(this);
   }
 }
 
 /** Replies on their way into one write. Used by one connection at a time, empty in between; one for the thread. */
-const STAGING = Buffer.allocUnsafeSlow(STAGING_BYTES + LENGTH_BYTES + REPLY_BYTES_MAX);
+const STAGING = Buffer.allocUnsafeSlow(STAGING_BYTES + LENGTH_BYTES + MESSAGE_BYTES_MAX);
 let staged = 0;

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShardSettings } from '../engine/messages.ts';
 import { ListenError } from '../net/transport.ts';
 import type { Listening } from './generation.ts';
+import { StreamBudget } from './stream-budget.ts';
 import { DeadlineList, sinceMs } from './stream-deadlines.ts';
 import { StreamTurns } from './stream-turns.ts';
 import { TcpConnection, type TcpParts } from './tcp-connection.ts';
@@ -26,11 +27,13 @@ export class TcpStreams {
   readonly fresh: DeadlineList;
   readonly idle: DeadlineList;
   readonly turns = new StreamTurns();
+  readonly budget: StreamBudget;
   readonly #connections = new Set<TcpConnection>();
 
   constructor(parts: Omit<TcpParts, 'streams'>, limits: TcpLimits) {
     this.#parts = parts;
     this.limits = limits;
+    this.budget = new StreamBudget(limits.keptBytesMax);
     this.fresh = new DeadlineList(limits.firstMessageMs);
     this.idle = new DeadlineList(limits.idleMs);
   }
@@ -57,6 +60,13 @@ export class TcpStreams {
   sweep(nowMs: number): void {
     this.fresh.sweep(nowMs, destroyLate);
     this.idle.sweep(nowMs, destroyLate);
+    for (const connection of this.#connections) connection.chargeUnseen();
+    this.keepBudget();
+  }
+
+  /** Closes those who cost most, if all of them keep too much. Not while a connection is being served. */
+  keepBudget(): void {
+    if (this.budget.isExceeded) this.budget.makeRoom(this.#connections, performance.now());
   }
 
   /** Connections of one listener, or all: those that wait for a reply end behind it, the others now. */

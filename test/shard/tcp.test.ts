@@ -189,6 +189,75 @@ test('a client that reads late gets all its replies', () =>
     client.close();
   }));
 
+test('all clients together keep no more than the budget: half-sent queries, the oldest first', () =>
+  serving(
+    async (_server, port) => {
+      const frame = framed(Buffer.concat([question('a.example.'), Buffer.alloc(60_000)]));
+      const [old, young] = [[], []] as [TcpClient[], TcpClient[]];
+      for (let i = 0; i < 14; i++) old.push(await TcpClient.connect(port));
+      for (const client of old) client.write(frame.subarray(0, 50_000));
+      await sleep(300);
+      for (let i = 0; i < 8; i++) young.push(await TcpClient.connect(port));
+      for (const client of young) client.write(frame.subarray(0, 50_000));
+      // 1.1 MB and more are asked for: those that came last stay, and are answered
+      await Promise.race(old.map(({ closed }) => closed));
+      for (const client of young) client.write(frame.subarray(50_000));
+      for (const client of young) assert.equal((await client.received(1)).length, 1);
+      const open = old.filter(({ socket }) => !socket.destroyed);
+      assert.ok(open.length < old.length && open.length > 0, `${open.length} of ${old.length} are still open`);
+      for (const client of [...open, ...young]) client.close();
+    },
+    { tcp: { firstMessageMs: 20_000, idleMs: 20_000, keptBytesMax: 1 << 20 } },
+  ));
+
+test('all clients together keep no more than the budget: unread replies; who reads is served', () =>
+  serving(
+    async (_server, port) => {
+      const queries = Buffer.concat(Array.from({ length: 200 }, (_, id) => framed(question('many.example.', { id }))));
+      const deaf: TcpClient[] = [];
+      for (let n = 0; n < 3; n++) {
+        const client = await TcpClient.connect(port);
+        client.socket.pause();
+        // More replies than the kernel's buffers take
+        for (let i = 0; i < 4; i++) client.write(queries);
+        deaf.push(client);
+      }
+      // A client that neither reads nor writes does not see its connection end
+      const nudge = setInterval(() => {
+        for (const client of deaf) client.write(Buffer.from([0]));
+      }, 50);
+      const cutCount = (): number => deaf.filter(({ socket }) => socket.destroyed).length;
+      await until('two of them are cut off', () => cutCount() >= 2, 30_000);
+      clearInterval(nudge);
+      const client = await TcpClient.connect(port);
+      client.write(queries);
+      await client.received(200, 30_000);
+      client.close();
+      for (const each of deaf) each.close();
+    },
+    { tcp: { idleMs: 60_000, keptBytesMax: 128 << 10 } },
+  ));
+
+test('a client that reads slowly, one small reply at a time, is never cut off', () =>
+  serving(
+    async (_server, port) => {
+      const client = await TcpClient.connect(port);
+      client.socket.pause();
+      const count = 60_000;
+      for (let id = 0; id < count; id += 100) {
+        const some = Array.from({ length: 100 }, (_, n) => framed(question('a.example.', { id: id + n })));
+        client.write(Buffer.concat(some));
+      }
+      await sleep(500);
+      client.socket.resume();
+      const replies = await client.received(count, 60_000);
+      assert.ok(replies.every(({ id }, n) => id === n));
+      client.close();
+    },
+    {},
+    { step: 'whoami' },
+  ));
+
 test('the connection that has waited longest makes room for a new one', () =>
   serving(
     async (_server, port) => {
