@@ -13,6 +13,7 @@ export class StreamTurns {
   #line: Turning[] = [];
   #next = 0;
   #isScheduled: boolean = false;
+  #isHurried: boolean = false;
 
   /** Somebody waits: whoever comes now stands behind. */
   get isCrowded(): boolean {
@@ -25,6 +26,14 @@ export class StreamTurns {
     this.#schedule();
   }
 
+  /**
+   * A connection was accepted. The event loop accepts one at a time, so a full turn for those in line with each of them
+   * would let thousands of newcomers wait for seconds: one from the line is served, then the next newcomer.
+   */
+  hurry(): void {
+    this.#isHurried = true;
+  }
+
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -33,7 +42,8 @@ export class StreamTurns {
 
   readonly #run = (): void => {
     this.#isScheduled = false;
-    const endMs = performance.now() + TURN_MS;
+    const endMs = performance.now() + (this.#isHurried ? 0 : TURN_MS);
+    this.#isHurried = false;
     // Who stands in line anew is there for the next turn
     const line = this.#line;
     const count = line.length;

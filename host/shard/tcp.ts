@@ -92,6 +92,7 @@ export class TcpStreams {
   }
 
   #accept(listening: Listening, socket: Socket): void {
+    this.turns.hurry();
     if (this.#connections.size >= this.limits.connectionsMax && !this.#makeRoom()) {
       socket.destroy();
       return;
