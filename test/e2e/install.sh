@@ -3,15 +3,15 @@
 # (built from their published Go modules, so nothing but the Go module proxy is needed) and, from Debian's
 # packages, dig, dnsperf and the bench's peers.
 #
-#   test/e2e/install.sh [etcd] [kube-apiserver] [coredns] [apt]     without arguments: all of them
+#   test/e2e/install.sh [etcd] [kube-apiserver] [coredns] [helm] [apt]     without arguments: all of them
 #
 # Binaries land in ${WASMDNS_TOOLS:-$HOME/.cache/wasmdns-tools}/bin and stay there between runs; a second run
-# takes no time. First run: about 12 minutes on 2 cores.
+# takes no time. First run: about 15 minutes on 2 cores.
 set -euo pipefail
 tools=${WASMDNS_TOOLS:-$HOME/.cache/wasmdns-tools}
-kubernetes=1.36.3 etcd=3.7.3 coredns=1.14.7
+kubernetes=1.36.3 etcd=3.7.3 coredns=1.14.7 helm=4.3.1
 mkdir -p "$tools/bin"
-[ $# -gt 0 ] || set -- apt coredns etcd kube-apiserver
+[ $# -gt 0 ] || set -- apt coredns etcd kube-apiserver helm
 
 need_go() {
   command -v go > /dev/null || { echo "install.sh: go 1.26 or newer is needed to build the tools" >&2; exit 1; }
@@ -21,6 +21,12 @@ install_coredns() {
   [ -x "$tools/bin/coredns" ] && return
   need_go
   GOBIN="$tools/bin" CGO_ENABLED=0 go install "github.com/coredns/coredns@v$coredns"
+}
+
+install_helm() {
+  [ -x "$tools/bin/helm" ] && return
+  need_go
+  GOBIN="$tools/bin" CGO_ENABLED=0 go install -ldflags '-s -w' "helm.sh/helm/v4/cmd/helm@v$helm"
 }
 
 # etcd's own module has replace lines, which `go install` refuses; a three-line main calls it instead. Debian 12's
@@ -84,7 +90,7 @@ install_apt() {
 
 for part in "$@"; do
   (case $part in
-    apt | coredns | etcd | kube-apiserver) "install_$part" ;;
+    apt | coredns | etcd | helm | kube-apiserver) "install_$part" ;;
     *) echo "install.sh: unknown part '$part'" >&2; exit 1 ;;
   esac)
 done

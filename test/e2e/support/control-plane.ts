@@ -9,7 +9,7 @@ import { Child, scratchDirectory, until } from './child.ts';
 import { freePort } from './ports.ts';
 import { toolPath } from './tools.ts';
 
-const ADMIN_TOKEN = 'admin-token';
+export const ADMIN_TOKEN = 'admin-token';
 /** May list and watch what a DNS server needs, and nothing else. */
 export const DNS_TOKEN = 'dns-token';
 

@@ -9,7 +9,7 @@ export const repository = resolve(import.meta.dirname, '../../..');
 const toolDirectory = join(process.env['WASMDNS_TOOLS'] ?? join(homedir(), '.cache/wasmdns-tools'), 'bin');
 
 /** Path of a tool; throws when it is not installed, because a suite that cannot run must fail. */
-export function toolPath(name: 'coredns' | 'etcd' | 'kube-apiserver'): string {
+export function toolPath(name: 'coredns' | 'etcd' | 'helm' | 'kube-apiserver'): string {
   const path = join(toolDirectory, name);
   try {
     accessSync(path, constants.X_OK);
