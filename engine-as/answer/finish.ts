@@ -131,7 +131,7 @@ export function finishError(out: u32, rcode: u32, elapsedMs: f64): u32 {
 export function finishDropped(elapsedMs: f64): void {
   countAnswer(scope, BY_SERVER, RCODE_NOERROR, 0, elapsedMs);
   if (logRule < 0 || !ruleWants(logRules, logRule, LOG_CLASS_ERROR)) return;
-  leaveLogRecord(blockOfZone(), logRule, loggedBytes ? loggedBytes : queryPlainBytes, 0, RCODE_NOERROR, 0, KIND_NONE, elapsedMs);
+  leaveLogRecord(blockOfZone(), logRule, queryPlainBytes, 0, RCODE_NOERROR, 0, KIND_NONE, elapsedMs);
 }
 
 /** TTL rules see the OPT of a reply that plugin rewrite writes; of what they make of it the upper flag octet stays. */

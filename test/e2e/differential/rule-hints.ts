@@ -41,10 +41,17 @@ export function ruleHintsOf(text: string): RuleHints {
     const type = typeNumber(String(field === 'type' ? from : template?.[2]).toUpperCase());
     const class_ = classNumber(String(field === 'class' ? from : template?.[1]).toUpperCase());
     if (type !== undefined) types.add(type);
+    for (const each of typesOfPolicy(line)) types.add(each);
     if (class_ !== undefined && class_ !== CLASSES['IN']) classes.add(class_);
     if (field === 'edns0') options.add(from === 'nsid' ? 3 : from === 'subnet' ? 8 : Number(words[3] ?? code));
   }
   return { names: [...names], types: [...types], classes: [...classes], options: [...options].filter(isCode) };
+}
+
+/** Plugin acl. */
+function typesOfPolicy(line: string): number[] {
+  const words = /^\s*(?:allow|block|filter|drop)\s(.*)$/i.exec(line)?.[1]?.split(/\s+/) ?? [];
+  return words.map((word) => typeNumber(word)).filter((type) => type !== undefined);
 }
 
 /** Names that the matcher takes, and one that it only seems to take. */

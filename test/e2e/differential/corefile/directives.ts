@@ -1,5 +1,6 @@
 // One generator for each directive: its lines, every option, legal and odd values.
 
+import { acl } from './access.ts';
 import { hosts, template } from './answering.ts';
 import { kubernetes } from './kubernetes.ts';
 import { errors, health, log, prometheus, ready } from './observing.ts';
@@ -34,6 +35,7 @@ export const DIRECTIVES: Readonly<Record<string, DirectiveGenerator>> = {
   kubernetes,
   bind,
   metadata,
+  acl,
   forward,
   cache,
   loadbalance,

@@ -31,6 +31,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   'health option': ['lameduck '],
   'ready option': ['monitor until-ready', 'monitor continuously'],
   'bind option': ['except '],
+  'acl option': ['allow', 'block', 'filter', 'drop'],
   'loadbalance option': ['reload ', 'prefer '],
   'hosts option': ['ttl ', 'no_reverse', 'reload ', 'fallthrough', 'fallthrough_unsupported', '192.0.2.', '2001:db8:'],
   'template option': [

@@ -32,7 +32,19 @@ const COMMON = [
     'cache',
     'cache',
   ],
-  ...['loop', 'reload', 'loadbalance', 'hosts', 'hosts', 'rewrite', 'rewrite', 'template', 'bufsize', 'metadata'],
+  ...[
+    'loop',
+    'reload',
+    'loadbalance',
+    'hosts',
+    'hosts',
+    'rewrite',
+    'rewrite',
+    'template',
+    'bufsize',
+    'metadata',
+    'acl',
+  ],
 ];
 const RARE = ['whoami', 'bind', 'multisocket', 'root', 'debug'];
 const KEYS = [
@@ -199,7 +211,7 @@ class Composer {
     const names = w.some([...new Set(w.some(COMMON, 1, 7)), ...(w.chance(0.3) ? w.some(RARE, 1, 1) : [])], 1, 8);
     if (w.slip(0.08))
       names.push(
-        w.pick([...names, 'nosuch', 'acl', 'Errors', 'forwards', 'cach', 'proxy', 'file', '{$WORD}', '"whoami"']),
+        w.pick([...names, 'nosuch', 'route53', 'Errors', 'forwards', 'cach', 'proxy', 'file', '{$WORD}', '"whoami"']),
       );
     for (const name of names) {
       if (taken.has(name) && !w.slip(0.05)) continue;
