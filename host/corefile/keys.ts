@@ -7,11 +7,12 @@ import { CorefileError } from '../errors.ts';
 import { parsingError, placeOf, type Token } from './token.ts';
 
 export interface BlockKey {
-  readonly transport: 'dns';
+  /** CoreDNS takes `unix://` and makes no server for it. */
+  readonly transport: 'dns' | 'unix';
   /** Lower-case, fully qualified. */
   readonly zone: string;
-  /** 0 = ephemeral; may be none until refusePorts() has passed. */
-  readonly port: number;
+  /** 0 = ephemeral; may be none until refusePorts() has passed. undefined: unix without a port. */
+  readonly port: number | undefined;
   /** The word it came from; a CIDR word may give several keys. */
   readonly token: Token;
 }
@@ -20,11 +21,11 @@ export interface BlockKey {
 export const DEFAULT_PORT = 53;
 
 /** Transports that CoreDNS knows and this server does not have yet. */
-const MISSING_TRANSPORTS: readonly string[] = ['tls', 'quic', 'grpc', 'https', 'https3', 'unix'];
+const MISSING_TRANSPORTS: readonly string[] = ['tls', 'quic', 'grpc', 'https', 'https3'];
 
 /** All keys of one address word. Throws CorefileError. */
 export function parseKey(token: Token, defaultPort: number): BlockKey[] {
-  const address = withoutTransport(token);
+  const { transport, address } = withoutTransport(token);
   let split: ZonesAndPort;
   try {
     split = splitZonesAndPort(address);
@@ -32,8 +33,8 @@ export function parseKey(token: Token, defaultPort: number): BlockKey[] {
     if (error instanceof NameError) throw parsingError(token, error.message);
     throw error;
   }
-  const port = split.port ?? defaultPort;
-  return split.zones.map((zone) => ({ transport: 'dns', zone, port, token }));
+  const port = split.port ?? (transport === 'dns' ? defaultPort : undefined);
+  return split.zones.map((zone) => ({ transport, zone, port, token }));
 }
 
 /**
@@ -68,7 +69,7 @@ export interface Binding {
 export function refuseOverlaps(bindings: readonly Binding[]): void {
   const seen = new Map<string, Map<string, Binding>>();
   for (const binding of bindings) {
-    const zone = `${binding.key.transport}://${binding.key.zone}:${binding.key.port}`;
+    const zone = `${binding.key.transport}://${binding.key.zone}:${binding.key.port ?? ''}`;
     const addresses = seen.get(zone) ?? new Map<string, Binding>();
     seen.set(zone, addresses);
     const text = binding.address === '' ? zone : `${zone} on ${binding.address}`;
@@ -87,7 +88,7 @@ export function refuseOverlaps(bindings: readonly Binding[]): void {
 /** Refuses ports that are none: CoreDNS looks at them when it groups its servers by address. Throws CorefileError. */
 export function refusePorts(bindings: readonly Binding[]): void {
   for (const { port, token } of bindings.map(({ key }) => key)) {
-    if (port < 0 || port > 65535) throw parsingError(token, `address ${port}: invalid port`);
+    if (port !== undefined && (port < 0 || port > 65535)) throw parsingError(token, `address ${port}: invalid port`);
   }
 }
 
@@ -96,15 +97,16 @@ interface ZonesAndPort {
   readonly port: number | undefined;
 }
 
-function withoutTransport(token: Token): string {
+function withoutTransport(token: Token): Pick<BlockKey, 'transport'> & { readonly address: string } {
   const scheme = /^([a-z0-9]+):\/\//.exec(token.text);
-  if (scheme === null) return token.text;
-  if (scheme[1] === 'dns') return token.text.slice(scheme[0].length);
-  if (MISSING_TRANSPORTS.includes(scheme[1]!)) {
+  if (scheme?.[1] === 'dns' || scheme?.[1] === 'unix') {
+    return { transport: scheme[1], address: token.text.slice(scheme[0].length) };
+  }
+  if (scheme !== null && MISSING_TRANSPORTS.includes(scheme[1]!)) {
     throw parsingError(token, `transport ${scheme[0]} is not supported yet: '${token.text}'`);
   }
   // As in CoreDNS, an unknown scheme is part of a (strange) zone name.
-  return token.text;
+  return { transport: 'dns', address: token.text };
 }
 
 /** The port is the integer behind the last colon; other text there belongs to the name. Throws NameError. */

@@ -99,7 +99,8 @@ function refuseUnknown(name: string, at: Token, known: readonly string[]): void 
 
 function loadBlock(block: ParsedBlock, defaultPort: number): LoadedBlock {
   const keys = block.keys.flatMap((token) => parseKey(token, defaultPort));
-  const zones = keys.map((key) => key.zone);
+  // CoreDNS puts keys together again for plugins, and does not understand one without a port
+  const zones = keys.map(({ transport, zone, port }) => (port === undefined ? `${transport}://${zone}:.` : zone));
   const occurrences = Map.groupBy(block.directives, ({ name }) => name);
   const known: ReaderBlock = { zones, root: '' };
   const directives = [...occurrences].map(([name, found]) => {

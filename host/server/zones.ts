@@ -43,8 +43,9 @@ export function defaultSettings(address: string): BlockSettings {
 export function serverBlocks(plans: readonly BlockPlan[]): ServerBlock[] {
   refuseInOrder(plans);
   return plans.map(({ loaded, plugins }, index) => {
-    const keys = bindingsOf(plans[index]!).map(({ key: { zone, port }, address }): ServerKey => {
-      return { transport: 'dns', zone, address, port, server: serverLabel(address, port) };
+    const keys = bindingsOf(plans[index]!).flatMap(({ key: { transport, zone, port }, address }): ServerKey[] => {
+      if (transport !== 'dns' || port === undefined) return [];
+      return [{ transport, zone, address, port, server: serverLabel(address, port) }];
     });
     return { index, keys, zones: loaded.zones, plugins, file: loaded.file, line: loaded.line };
   });

@@ -51,7 +51,7 @@ test('wrong addresses name file, line and word', () => {
     ['grpc://.:443', "transport grpc:// is not supported yet: 'grpc://.:443'"],
     ['https://.', "transport https:// is not supported yet: 'https://.'"],
     ['https3://.', "transport https3:// is not supported yet: 'https3://.'"],
-    ['unix://x', "transport unix:// is not supported yet: 'unix://x'"],
+    ['unix://', 'expecting data after last colon: ""'],
   ];
   for (const [text, message] of cases) {
     assert.throws(() => keysOf(text), {
@@ -112,4 +112,16 @@ test('the same zone twice on one port is refused', () => {
     message:
       'Corefile:3 - Error during parsing: cannot serve dns://a.:53 on ::1 - zone overlap listener capacity with dns://a.:53',
   });
+});
+
+test('unix:// is a key that nobody serves', () => {
+  const key = (text: string) => parseKey(tokenOf(text), 53).map(({ transport, zone, port }) => [transport, zone, port]);
+  assert.deepEqual(key('unix://X.test:5300'), [['unix', 'x.test.', 5300]]);
+  assert.deepEqual(key('unix:///tmp/socket'), [['unix', '/tmp/socket.', undefined]]);
+  const binding = (text: string) => ({ key: parseKey(tokenOf(text), 53)[0]!, address: '' });
+  const twice = (text: string) => () => refuseOverlaps([binding(text), binding(text)]);
+  assert.throws(twice('unix://x'), { message: /cannot serve unix:\/\/x\.: - it is already defined/ });
+  assert.throws(() => refusePorts([binding('unix://x:99999')]), { message: /address 99999: invalid port/ });
+  refuseOverlaps([binding('unix://x:53'), binding('x:53'), binding('unix://x')]);
+  refusePorts([binding('unix://x')]);
 });

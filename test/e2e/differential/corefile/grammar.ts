@@ -103,6 +103,7 @@ const ODD_KEYS = [
     '.:@PORT@ .:@PORT@',
     'http://.:@PORT@',
     'unix://x',
+    'unix://example.org:1 .:@PORT@ unix:///tmp/x',
     '-:@PORT@',
     '{$ZONE',
     '::1',
