@@ -37,7 +37,7 @@ export class PluginError extends Error {
  */
 export function foldChain(links: readonly Link[], from: number, bridge: RelayBridge): Next {
   const link = links[from];
-  if (link === undefined) return async () => chainEnd(links);
+  if (link === undefined) return async (query) => chainEnd(links, query);
   const below = foldChain(links, from + 1, bridge);
   const { name, plugin } = link;
   if (plugin === undefined) return below;
@@ -58,8 +58,9 @@ export function errorAnswer(rcode: number, from: string, text: string): Answer {
 }
 
 /** CoreDNS core, A7: nobody answered. */
-function chainEnd(links: readonly Link[]): Answer {
-  const last = links.findLast((link) => link.seesQueries)?.name ?? '';
+function chainEnd(links: readonly Link[], query: Query): Answer {
+  const link = links.findLast(({ seesQueries }) => seesQueries);
+  const last = link?.plugin?.nameAtEnd?.(query) ?? link?.name ?? '';
   return errorAnswer(RCODE_SERVFAIL, '', `plugin/${last}: no next plugin found`);
 }
 

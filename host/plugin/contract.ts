@@ -15,7 +15,7 @@ import type { Message, Question, ResourceRecord } from '../dns/message.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import type { EngineLookup } from './lookups.ts';
-import type { BlockProgram, RecordStore } from './steps.ts';
+import type { BlockProgram, CacheCapacity, CacheHandle, RecordStore } from './steps.ts';
 
 export * from './lookups.ts';
 export * from './steps.ts';
@@ -155,21 +155,6 @@ export interface ReloadService {
   restart(onServing: () => void): Promise<{ readonly applied: boolean; readonly error?: string }>;
 }
 
-export interface CacheCapacity {
-  readonly success: number;
-  readonly denial: number;
-}
-export interface CacheHandle {
-  /** Byte offset of the cache's header in shared memory. */
-  readonly address: number;
-  /**
-   * Entries now held: [success, denial]; undefined before the first reply that could be stored for the server label of
-   * this ordinal (in the order of the block's keys).
-   */
-  entries(server: number): readonly [number, number] | undefined;
-  release(): void;
-}
-
 // -------------------------------------------------------------------------------------------------- shards
 /** The slow face and the relay of one directive in one block and one shard. */
 export interface Plugin {
@@ -180,6 +165,8 @@ export interface Plugin {
   relay?(handle: ExchangeHandle): void;
   /** Hears of every failed query of the block below this plugin (plugin errors). */
   onError?(query: Query, rcode: number, text: string): void;
+  /** What CoreDNS calls it where no plugin comes after it; its own name without. */
+  nameAtEnd?(query: Query): string;
   /** Whether this plugin looks at the records of a `hollow` answer from below. */
   looksAt?(query: Query, answer: Answer): boolean;
   /** One formatted line for each logged query; called in batches (plugin log). */

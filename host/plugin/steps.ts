@@ -200,6 +200,21 @@ export interface LogRule {
   readonly classes: readonly ('success' | 'denial' | 'error')[];
 }
 
+export interface CacheCapacity {
+  readonly success: number;
+  readonly denial: number;
+}
+export interface CacheHandle {
+  /** Byte offset of the cache's header in shared memory. */
+  readonly address: number;
+  /**
+   * Entries now held: [success, denial]; undefined before the first reply that could be stored for the server label of
+   * this ordinal (in the order of the block's keys).
+   */
+  entries(server: number): readonly [number, number] | undefined;
+  release(): void;
+}
+
 export interface CacheStep {
   readonly address: number;
   readonly zones: readonly string[];

@@ -114,6 +114,11 @@ class AccessLists implements Plugin {
     return next(query);
   }
 
+  /** CoreDNS names the question in the place of the plugin. */
+  nameAtEnd({ name }: Query): string {
+    return name;
+  }
+
   #count(slot: number | undefined): void {
     if (slot !== undefined && slot !== SLOT_NONE) this.#services.slots.add(slot, 1);
   }

@@ -5,6 +5,7 @@ import * as layout from '../../../engine-as/shared/layout.ts';
 import { parseMessage } from '../../../host/dns/message.ts';
 import type { BlockSteps } from '../../../host/engine/program.ts';
 import { encodeSocketAddress } from '../../../host/net/socket-address.ts';
+import { foldChain } from '../../../host/plugin/chain.ts';
 import type { AccessPolicy, ServerBlock, ShardServices } from '../../../host/plugin/contract.ts';
 import { acl } from '../../../host/plugins/acl/acl.ts';
 import { parseAcl } from '../../../host/plugins/acl/parse.ts';
@@ -232,6 +233,17 @@ test('an IPv4-mapped network and an IPv6 one hold no IPv4 client', async () => {
   assert.equal(await slow.ask('x.', TYPE_A, '127.0.0.1'), '3 -');
   assert.equal(fast('x.', TYPE_A, '::1'), '5 0.15');
   assert.equal(await slow.ask('x.', TYPE_A, '::1'), '5 0.15');
+});
+
+test('where no plugin follows, the question stands for the name of the plugin', async () => {
+  const config = parse('acl');
+  const control = acl.control!(config, block, testServices().services);
+  const services = { slots: { add: () => {} } } as unknown as ShardServices;
+  const plugin = acl.create!(config, block, services, control.shared);
+  const links = [{ name: 'acl', plugin, seesQueries: true }];
+  const outcome = await foldChain(links, 0, () => assert.fail('no relay'))(queryFor('X.test.'));
+  assert.ok(outcome.kind === 'answer');
+  assert.equal(outcome.error, 'plugin/x.test.: no next plugin found');
 });
 
 test('compile: the configuration and its counters', () => {
