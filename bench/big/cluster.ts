@@ -29,17 +29,18 @@ export class BigCluster {
   readonly plane: ControlPlane;
   readonly content: Content;
   readonly kubeconfig: string;
-  readonly #core: number;
+  readonly #core: number | undefined;
   #patterns: Patterns | undefined;
 
-  private constructor(plane: ControlPlane, content: Content, core: number) {
+  private constructor(plane: ControlPlane, content: Content, core: number | undefined) {
     this.plane = plane;
     this.content = content;
     this.kubeconfig = plane.writeKubeconfig();
     this.#core = core;
   }
 
-  static async start(content: Content, core: number): Promise<BigCluster> {
+  /** @param core that etcd and the API server are confined to; by default none. */
+  static async start(content: Content, core?: number): Promise<BigCluster> {
     const plane = await ControlPlane.start();
     const cluster = new BigCluster(plane, content, core);
     await cluster.#fill();
@@ -71,6 +72,7 @@ export class BigCluster {
   }
 
   #confine(): void {
+    if (this.#core === undefined) return;
     for (const pid of this.plane.pids) confine(pid, this.#core);
   }
 

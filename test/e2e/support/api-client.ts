@@ -24,6 +24,10 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
   ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
   ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+  ServiceAccount: '/api/v1/namespaces/NS/serviceaccounts',
+  ConfigMap: '/api/v1/namespaces/NS/configmaps',
+  Deployment: '/apis/apps/v1/namespaces/NS/deployments',
+  PodDisruptionBudget: '/apis/policy/v1/namespaces/NS/poddisruptionbudgets',
 };
 
 export class ApiError extends Error {
@@ -77,6 +81,20 @@ export class ApiClient {
     return this.send('PATCH', pathOf(object), patch);
   }
 
+  /** Server-side apply with strict validation: an unknown or doubled field is an error. */
+  apply(object: KubernetesObject, options: { readonly isDryRun?: boolean } = {}): Promise<KubernetesObject> {
+    const words = `fieldManager=test&force=true&fieldValidation=Strict${options.isDryRun ? '&dryRun=All' : ''}`;
+    return this.send('PATCH', `${pathOf(object)}?${words}`, object, 'application/apply-patch+yaml');
+  }
+
+  /** A token as a pod of the service account would have it. */
+  async serviceAccountToken(namespace: string, name: string): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
+    const { status } = (await this.send('POST', path, body)) as { readonly status?: { readonly token: string } };
+    return status!.token;
+  }
+
   delete(object: KubernetesObject): Promise<unknown> {
     return this.send('DELETE', pathOf(object), undefined);
   }
@@ -96,8 +114,12 @@ export class ApiClient {
     return this.send('PATCH', `${pathOf(object)}/status`, { status: object['status'] });
   }
 
-  private send(method: string, path: string, body: unknown): Promise<KubernetesObject> {
-    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  private send(
+    method: string,
+    path: string,
+    body: unknown,
+    type: string = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+  ): Promise<KubernetesObject> {
     const octets = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       authorization: `Bearer ${this.token}`,

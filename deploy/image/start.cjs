@@ -1,0 +1,2 @@
+// Beside the bundle, which is an ES module.
+void import('./dist/wasmdns.js');
