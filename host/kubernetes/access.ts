@@ -73,6 +73,17 @@ export async function loadAccess(access: Access, pod: PodEnvironment): Promise<K
   return config;
 }
 
+/** The same configuration, its token file unread. */
+export async function withoutToken(config: KubeConfig): Promise<KubeConfig> {
+  const cluster = config.getCurrentCluster();
+  const user = config.getCurrentUser();
+  if (cluster === null || user === null) return config;
+  const { KubeConfig } = await import('./kube-config.ts');
+  const renewed = new KubeConfig();
+  renewed.loadFromClusterAndUser(cluster, user);
+  return renewed;
+}
+
 function loadFile(config: KubeConfig, file: string, context: string | undefined): void {
   try {
     config.loadFromFile(file);

@@ -5,9 +5,16 @@ export interface Timing {
   readonly stallMs: number;
   /** How long the header of a response may take: a loaded API server queues requests for up to a minute. */
   readonly headersMs: number;
+  /** Attempts that cost the server next to nothing follow each other like this: what is refused at the door. */
   readonly backoffMs: readonly [min: number, max: number];
+  /** The longest wait when lists that had begun break off again and again: each has cost the server a part of one. */
+  readonly costlyBackoffMs: number;
   /** A connection that lasted this long was a good one: the next failure starts from the shortest wait. */
   readonly healthyMs: number;
+  /** From one comparison of all versions to the next (verifier.ts); 0: there are none. */
+  readonly checkMs: number;
+  /** What a comparison finds missing may be on its way: it counts if it is still missing after this time. */
+  readonly graceMs: number;
   /** 0..1 */
   readonly random: () => number;
 }
@@ -15,14 +22,21 @@ export interface Timing {
 export const API_TIMING: Timing = {
   stallMs: 90_000,
   headersMs: 75_000,
-  backoffMs: [800, 30_000],
+  backoffMs: [800, 4000],
+  costlyBackoffMs: 30_000,
   healthyMs: 10_000,
+  checkMs: 1_800_000,
+  graceMs: 2000,
   random: Math.random,
 };
+
+/** Lists that may break off before the waits grow beyond those of other failures. */
+const CHEAP_LISTS = 5;
 
 export class Backoff {
   readonly #timing: Timing;
   #failures = 0;
+  #brokenLists = 0;
 
   constructor(timing: Timing) {
     this.#timing = timing;
@@ -30,14 +44,18 @@ export class Backoff {
 
   reset(): void {
     this.#failures = 0;
+    this.#brokenLists = 0;
   }
 
-  /** Milliseconds until the next attempt: doubled with each failure, and up to half longer, so that replicas spread. */
-  next(): number {
-    const [min, max] = this.#timing.backoffMs;
+  /** Milliseconds until the next attempt: doubled with each failure, and up to half less, so that replicas spread. */
+  next(isBrokenList = false): number {
+    const { backoffMs, costlyBackoffMs, random } = this.#timing;
+    if (isBrokenList) this.#brokenLists++;
+    const [min, cheap] = backoffMs;
+    const max = this.#brokenLists > CHEAP_LISTS ? costlyBackoffMs : cheap;
     // Bounds: 2^16 times any sensible minimum is above any sensible maximum.
     const base = Math.min(max, min * 2 ** Math.min(this.#failures++, 16));
-    return Math.min(max, base * (1 + this.#timing.random() / 2));
+    return base * (1 - random() / 2);
   }
 }
 

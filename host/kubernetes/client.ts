@@ -6,6 +6,8 @@ import https, { type Agent, type RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
 import type { KubeConfig } from '@kubernetes/client-node';
 import manifest from '../../package.json' with { type: 'json' };
+import { withoutToken } from './access.ts';
+import type { Named, Resource } from './objects/resources.ts';
 
 /** Hears of every request, for metrics. */
 export interface RequestObserver {
@@ -21,11 +23,13 @@ export class ApiClient {
   /** URL before the path of every request. */
   readonly server: string;
   readonly observer: RequestObserver;
-  readonly #config: KubeConfig;
+  #config: KubeConfig;
   readonly #headersMs: number;
-  /** One for each content of CA and certificate: a new one would mean a TLS handshake for every request. */
-  #agent: http.Agent | undefined;
+  /** For each content of CA and certificate: a new one would mean a TLS handshake for every request. */
+  #agents: Agents | undefined;
   #agentKey = '';
+  /** While nobody answers; aborted by the first response. */
+  #outage: AbortController | undefined;
 
   /** @param headersMs how long the header of a response may take. */
   constructor(config: KubeConfig, observer: RequestObserver, headersMs: number) {
@@ -40,26 +44,45 @@ export class ApiClient {
    * Asks for path and query; resolves with the header of any response. Rejects when there is none: files of the
    * configuration that cannot be read, network, TLS, time.
    */
-  async open(target: string, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async open(target: string, accept: string, signal: AbortSignal, isFresh = false): Promise<IncomingMessage> {
     try {
       const options: RequestOptions = {};
-      await this.#config.applyToHTTPSOptions(options);
-      const response = await this.#request(target, accept, options, signal);
+      const config = this.#config;
+      await config.applyToHTTPSOptions(options);
+      const response = await this.#request(target, accept, options, signal, isFresh);
       this.observer.requested(String(response.statusCode), this.host);
+      this.#outage?.abort();
+      this.#outage = undefined;
+      // KubeConfig keeps a token for a minute; one that is refused may have been replaced meanwhile.
+      if (response.statusCode === UNAUTHORIZED && config === this.#config) this.#config = await withoutToken(config);
       return response;
     } catch (error) {
-      if (!signal.aborted) this.observer.requested('<error>', this.host);
+      if (!signal.aborted) {
+        this.observer.requested('<error>', this.host);
+        this.#outage ??= new AbortController();
+      }
       throw error;
     }
   }
 
-  /** Ends the connections that are not in use. */
-  close(): void {
-    this.#agent?.destroy();
-    this.#agent = undefined;
+  /** Aborts when the API answers somebody again; undefined while nothing is known to keep it from that. */
+  get recovery(): AbortSignal | undefined {
+    return this.#outage?.signal;
   }
 
-  #request(target: string, accept: string, options: RequestOptions, signal: AbortSignal): Promise<IncomingMessage> {
+  /** Ends the connections that are not in use. */
+  close(): void {
+    this.#agents?.shared.destroy();
+    this.#agents = undefined;
+  }
+
+  #request(
+    target: string,
+    accept: string,
+    options: RequestOptions,
+    signal: AbortSignal,
+    isFresh: boolean,
+  ): Promise<IncomingMessage> {
     const url = new URL(this.server + target);
     const headers: Record<string, string> = { Accept: accept, 'User-Agent': `wasmdns/${manifest.version}` };
     for (const [name, value] of Object.entries(options.headers ?? {})) {
@@ -72,7 +95,7 @@ export class ApiClient {
       method: 'GET',
       headers,
       signal,
-      agent: this.#agentFor(url.protocol, options),
+      agent: this.#agentFor(url.protocol, options, isFresh),
       ...(options.auth != null && { auth: options.auth }),
     });
     const late = () =>
@@ -91,32 +114,44 @@ export class ApiClient {
     return promise;
   }
 
-  #agentFor(protocol: string, options: RequestOptions): http.Agent {
+  #agentFor(protocol: string, options: RequestOptions, isFresh: boolean): http.Agent {
     // A proxy's agent comes from KubeConfig, which keeps it.
     if (this.#config.getCurrentCluster()?.proxyUrl) return options.agent as Agent;
     const { ca, cert, key, servername, rejectUnauthorized } = options;
     const hash = createHash('sha256').update(protocol);
     for (const part of [ca, cert, key, servername, rejectUnauthorized]) hash.update(`${String(part)}\n`);
     const agentKey = hash.digest('base64');
-    if (this.#agent !== undefined && agentKey === this.#agentKey) return this.#agent;
-    // Watches that run on the old one go on to their end.
-    for (const sockets of Object.values(this.#agent?.freeSockets ?? {}))
-      for (const socket of sockets ?? []) socket.destroy();
-    const shared = { keepAlive: true, keepAliveMsecs: 30_000 };
-    this.#agent =
-      protocol === 'https:'
-        ? new https.Agent({
-            ...shared,
-            ...(ca !== undefined && { ca }),
-            ...(cert !== undefined && { cert }),
-            ...(key !== undefined && { key }),
-            ...(servername !== undefined && { servername }),
-            ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
-          })
-        : new http.Agent(shared);
-    this.#agentKey = agentKey;
-    return this.#agent;
+    if (this.#agents === undefined || agentKey !== this.#agentKey) {
+      // Watches that run on the old one go on to their end.
+      for (const sockets of Object.values(this.#agents?.shared.freeSockets ?? {}))
+        for (const socket of sockets ?? []) socket.destroy();
+      this.#agents = agentsOf(protocol, options);
+      this.#agentKey = agentKey;
+    }
+    return isFresh ? this.#agents.fresh : this.#agents.shared;
   }
+}
+
+const UNAUTHORIZED = 401;
+
+interface Agents {
+  readonly shared: http.Agent;
+  /** Keeps no connection. */
+  readonly fresh: http.Agent;
+}
+
+function agentsOf(protocol: string, options: RequestOptions): Agents {
+  const { ca, cert, key, servername, rejectUnauthorized } = options;
+  const kept = { keepAlive: true, keepAliveMsecs: 30_000 };
+  if (protocol !== 'https:') return { shared: new http.Agent(kept), fresh: new http.Agent({ keepAlive: false }) };
+  const tls = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(servername !== undefined && { servername }),
+    ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
+  };
+  return { shared: new https.Agent({ ...kept, ...tls }), fresh: new https.Agent({ keepAlive: false, ...tls }) };
 }
 
 /** Why no response came, in Go's words where there are some; undefined for what client-go does not speak of. */
@@ -164,3 +199,26 @@ const UNTRUSTED_CODES: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+export const ACCEPT_WATCH = `${PROTOBUF};stream=watch, application/json;stream=watch`;
+export const ACCEPT_LIST = `${PROTOBUF}, application/json`;
+const METADATA = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+/** Metadata alone, and whole objects from a server that cannot tell them apart. */
+export const ACCEPT_METADATA = `${PROTOBUF};${METADATA}, application/json;${METADATA}, ${ACCEPT_LIST}`;
+
+/** Path and query, the words in the order of the alphabet; empty ones are left out. */
+export function targetOf(
+  resource: Pick<Resource<Named>, 'path' | 'fieldSelector' | 'labelSelector'>,
+  words: Readonly<Record<string, string>>,
+): string {
+  const { fieldSelector, labelSelector } = resource;
+  const all = Object.entries({ ...words, fieldSelector, labelSelector }).filter(([, value]) => value !== '');
+  const query = new URLSearchParams(all);
+  query.sort();
+  return `${resource.path}?${query}`;
+}
+
+export function isProtobuf(response: IncomingMessage): boolean {
+  return (response.headers['content-type'] ?? '').startsWith(PROTOBUF);
+}

@@ -21,7 +21,7 @@ import {
   SERVICES,
 } from './objects/resources.ts';
 import { ClusterRecords, type RecordsOptions } from './records.ts';
-import { Reflector } from './reflector.ts';
+import { ResourceWatch, type WatchObserver, type WatchState } from './resource-watch.ts';
 import { movesSetSerial, NamespaceSink, type ObjectSink, PodSink, ServiceSink, SliceSink, TwoSinks } from './sinks.ts';
 
 export interface ClusterOptions {
@@ -32,6 +32,8 @@ export interface ClusterOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly timing: Timing;
+  /** By default DEAD_MS. */
+  readonly deadMs?: number;
   readonly observer: ClusterObserver;
 }
 
@@ -48,10 +50,15 @@ export interface WatchOptions {
 /** Changes that are published together until everything has been listed once. */
 const FIRST_LOAD_BATCH = 256;
 
-export interface ClusterObserver extends RequestObserver {
+export interface ClusterObserver extends RequestObserver, WatchObserver {
   /** How long it took from a change of a service's endpoints until it could be asked for. */
   programmed(kind: 'cluster_ip' | 'headless_with_selector', seconds: number): void;
+  /** The watches begin; the returned function is called when they have ended. */
+  watching(watches: readonly WatchState[]): () => void;
 }
+
+/** Without a sign of life of the API for so long a watch counts as dead. */
+export const DEAD_MS = 600_000;
 
 export class Cluster {
   readonly #options: ClusterOptions;
@@ -63,7 +70,8 @@ export class Cluster {
   readonly #records: ClusterRecords;
   readonly #importedRecords: MulticlusterRecords | undefined;
   readonly #synced = Promise.withResolvers<void>();
-  #reflectors: readonly { start(): void; stop(): Promise<void>; readonly isSynced: boolean }[] = [];
+  #watches: readonly (WatchState & { start(): void; stop(): Promise<void> })[] = [];
+  #forget: () => void = () => {};
   #client: ApiClient | undefined;
   #starting: Promise<void> | undefined;
   #isSynced: boolean = false;
@@ -88,6 +96,12 @@ export class Cluster {
     return this.#isSynced;
   }
 
+  /** Some watch has been dead for long: what is answered may be far from what is. */
+  get isDead(): boolean {
+    const { clock, deadMs = DEAD_MS } = this.#options;
+    return this.#isSynced && this.#watches.some(({ contactAt }) => clock.now() - contactAt > deadMs);
+  }
+
   /** Resolves when all resources have been listed once. */
   get synced(): Promise<void> {
     return this.#synced.promise;
@@ -109,7 +123,8 @@ export class Cluster {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+    await Promise.all(this.#watches.map((watch) => watch.stop()));
+    this.#forget();
     this.#client?.close();
     this.#store.release();
     this.#importedStore?.release();
@@ -120,11 +135,12 @@ export class Cluster {
     const config = await loadAccess(access, pod);
     if (this.#isStopped) return;
     this.#client = new ApiClient(config, observer, timing.headersMs);
-    this.#reflectors = [...this.#clusterReflectors(), ...this.#importReflectors()];
-    for (const reflector of this.#reflectors) reflector.start();
+    this.#watches = [...this.#clusterWatches(), ...this.#importWatches()];
+    this.#forget = observer.watching(this.#watches);
+    for (const watch of this.#watches) watch.start();
   }
 
-  #clusterReflectors() {
+  #clusterWatches() {
     const { watch, records } = this.#options;
     const model = this.#model;
     const shape = { usesPodNames: watch.usesPodNames, keepsZones: records.isZonal, isImported: false };
@@ -133,41 +149,37 @@ export class Cluster {
     const isAlone = this.#importedStore === undefined;
     // Namespaces first: they are few, and a service is only answered when its namespace is known.
     return [
-      this.#reflector(
+      this.#watch(
         selected(NAMESPACES, watch.namespaceLabels),
         isAlone ? namespaces : new TwoSinks(namespaces, new NamespaceSink(this.#imported)),
       ),
-      this.#reflector(selected(SERVICES, watch.labels), new ServiceSink(model)),
-      ...(watch.hasEndpoints
-        ? [this.#reflector(selected(endpointSlices(shape), watch.labels), new SliceSink(model))]
-        : []),
-      ...(records.pods === 'verified' ? [this.#reflector(selected(pods, watch.labels), new PodSink(model))] : []),
+      this.#watch(selected(SERVICES, watch.labels), new ServiceSink(model)),
+      ...(watch.hasEndpoints ? [this.#watch(selected(endpointSlices(shape), watch.labels), new SliceSink(model))] : []),
+      ...(records.pods === 'verified' ? [this.#watch(selected(pods, watch.labels), new PodSink(model))] : []),
     ];
   }
 
   /** Imports are selected by the labels of namespaces, as in CoreDNS. */
-  #importReflectors() {
+  #importWatches() {
     if (this.#importedStore === undefined) return [];
     const { watch } = this.#options;
     const slices = endpointSlices({ usesPodNames: watch.usesPodNames, keepsZones: false, isImported: true });
     const labels = withLabel(watch.labels ?? [], IMPORT_NAME);
     return [
-      this.#reflector(
-        selected(SERVICE_IMPORTS, watch.namespaceLabels),
-        new ServiceSink(this.#imported, movesSetSerial),
-      ),
-      this.#reflector(selected(slices, labels), new SliceSink(this.#imported)),
+      this.#watch(selected(SERVICE_IMPORTS, watch.namespaceLabels), new ServiceSink(this.#imported, movesSetSerial)),
+      this.#watch(selected(slices, labels), new SliceSink(this.#imported)),
     ];
   }
 
-  #reflector<T extends Named>(resource: Resource<T>, sink: ObjectSink<T>): Reflector<T> {
-    const { log, timing } = this.#options;
-    return new Reflector({ client: this.#client!, resource, sink, onBatch: () => this.#publish(), log, timing });
+  #watch<T extends Named>(resource: Resource<T>, sink: ObjectSink<T>): ResourceWatch<T> {
+    const { log, timing, observer } = this.#options;
+    const options = { client: this.#client!, resource, sink, onBatch: () => this.#publish(), log, timing };
+    return new ResourceWatch(options, observer);
   }
 
   #publish(): void {
     if (this.#isStopped) return;
-    const listed = this.#reflectors.filter((reflector) => reflector.isSynced).length;
+    const listed = this.#watches.filter((watch) => watch.isSynced).length;
     const pending = this.#model.pending + this.#imported.pending;
     // The first load comes in many small pieces, and what a list has not shown to its end is no state to tell of.
     if (!this.#isSynced && listed === this.#listed && pending < FIRST_LOAD_BATCH) return;
@@ -176,7 +188,7 @@ export class Cluster {
     this.#records.flush();
     for (const trigger of this.#model.triggers.splice(0)) this.#observe(trigger);
     for (const trigger of this.#imported.triggers.splice(0)) this.#observe(trigger);
-    if (!this.#isSynced && this.#reflectors.every((reflector) => reflector.isSynced)) {
+    if (!this.#isSynced && this.#watches.every((watch) => watch.isSynced)) {
       this.#isSynced = true;
       this.#store.setSynced(true);
       this.#importedStore?.setSynced(true);

@@ -12,7 +12,8 @@ import type { Named, Resource } from './objects/resources.ts';
 import { ProtobufReader, ProtocolError } from './protobuf.ts';
 
 export type WatchEvent<T> =
-  | { readonly type: 'put' | 'remove'; readonly object: T; readonly version: string }
+  /** `writtenAt`: when the object was written last (Unix milliseconds, whole seconds), 0 if it does not say. */
+  | { readonly type: 'put' | 'remove'; readonly object: T; readonly version: string; readonly writtenAt: number }
   | { readonly type: 'bookmark'; readonly version: string; readonly endsInitialEvents: boolean }
   | { readonly type: 'error'; readonly status: Status };
 
@@ -24,7 +25,11 @@ export interface Status {
 
 export interface Page<T> {
   readonly objects: readonly T[];
+  /** Of each object. */
+  readonly versions: readonly string[];
   readonly version: string;
+  /** Objects behind this page; undefined if the server does not say. */
+  readonly remaining: number | undefined;
   /** Token of the next page, '' on the last. */
   readonly next: string;
 }
@@ -110,8 +115,9 @@ function eventOf<T extends Named>(type: string, metadata: Metadata, object: () =
   const version = metadata.resourceVersion;
   if (type === 'BOOKMARK') return { type: 'bookmark', version, endsInitialEvents: metadata.endsInitialEvents };
   if (metadata.name === '') return undefined;
-  if (type === 'ADDED' || type === 'MODIFIED') return { type: 'put', object: object(), version };
-  if (type === 'DELETED') return { type: 'remove', object: object(), version };
+  const writtenAt = metadata.writtenSeconds * 1000;
+  if (type === 'ADDED' || type === 'MODIFIED') return { type: 'put', object: object(), version, writtenAt };
+  if (type === 'DELETED') return { type: 'remove', object: object(), version, writtenAt };
   return undefined;
 }
 
@@ -147,41 +153,75 @@ function readStatus(reader: ProtobufReader): Status {
 
 function parseProtobufPage<T extends Named>(octets: Buffer, resource: Resource<T>): Page<T> {
   const reader = new ProtobufReader(octets);
-  const objects: T[] = [];
-  let version = '';
-  let next = '';
+  const items = new Items<T>();
+  let meta: ListMeta = { version: '', next: '', remaining: undefined };
   const outer = enterEnvelope(reader);
   while (reader.next()) {
     if (reader.is(2)) {
       const metadata = emptyMetadata(resource.keepsLabels);
       const end = reader.enter();
-      objects.push(resource.read(reader, metadata, () => readMetadata(reader, metadata)));
+      const object = resource.read(reader, metadata, () => readMetadata(reader, metadata));
       reader.leave(end);
-    } else if (reader.is(1)) {
-      const end = reader.enter();
-      while (reader.next()) {
-        if (reader.is(2)) version = reader.text();
-        else if (reader.is(3)) next = reader.text();
-        else reader.skip();
-      }
-      reader.leave(end);
-    } else reader.skip();
+      items.add(object, metadata);
+    } else if (reader.is(1)) meta = readListMeta(reader);
+    else reader.skip();
   }
   reader.leave(outer);
-  return checkedPage({ objects, version, next });
+  return items.page(meta);
 }
 
 function parseJsonPage<T extends Named>(octets: Buffer, resource: Resource<T>): Page<T> {
   const page = parseJson(octets.toString('utf8'));
-  const objects = list(page, 'items').map((item) => resource.ofJson(item, metadataOfJson(item, resource.keepsLabels)));
+  const items = new Items<T>();
+  for (const item of list(page, 'items')) {
+    const metadata = metadataOfJson(item, resource.keepsLabels);
+    items.add(resource.ofJson(item, metadata), metadata);
+  }
   const metadata = field(page, 'metadata');
-  return checkedPage({ objects, version: text(metadata, 'resourceVersion'), next: text(metadata, 'continue') });
+  return items.page({
+    version: text(metadata, 'resourceVersion'),
+    next: text(metadata, 'continue'),
+    remaining: integer(metadata, 'remainingItemCount'),
+  });
 }
 
-/** A watch cannot go on from a list without a version. */
-function checkedPage<T extends Named>(page: Page<T>): Page<T> {
-  if (page.version === '') throw new ProtocolError('list without a resource version');
-  return { ...page, objects: page.objects.filter((object) => object.name !== '') };
+interface ListMeta {
+  readonly version: string;
+  readonly next: string;
+  readonly remaining: number | undefined;
+}
+
+function readListMeta(reader: ProtobufReader): ListMeta {
+  let version = '';
+  let next = '';
+  let remaining: number | undefined;
+  const end = reader.enter();
+  while (reader.next()) {
+    if (reader.is(2)) version = reader.text();
+    else if (reader.is(3)) next = reader.text();
+    else if (reader.is(4)) remaining = reader.int32();
+    else reader.skip();
+  }
+  reader.leave(end);
+  return { version, next, remaining };
+}
+
+/** Objects of a page; those without a name are none. */
+class Items<T extends Named> {
+  readonly #objects: T[] = [];
+  readonly #versions: string[] = [];
+
+  add(object: T, metadata: Metadata): void {
+    if (object.name === '') return;
+    this.#objects.push(object);
+    this.#versions.push(metadata.resourceVersion);
+  }
+
+  page(meta: ListMeta): Page<T> {
+    // A watch cannot go on from a list without a version.
+    if (meta.version === '') throw new ProtocolError('list without a resource version');
+    return { objects: this.#objects, versions: this.#versions, ...meta };
+  }
 }
 
 function statusOfJson(object: unknown): Status {

@@ -4,6 +4,9 @@
 //   refused, or no way to the server, while a list is needed   Failed to watch: failed to list *v1.Service: TEXT
 //   the same, the first time after all was well                Failed to watch: TEXT
 //   a stream that says ERROR, is garbage or ends at once       Warning: watch ended with error
+//
+// client-go waits up to 30 s between attempts. Attempts here follow each other faster (backoff.ts); of those that would
+// be too many in the log only every seventh is told.
 
 import type { Log } from '../log.ts';
 import type { Status } from './events.ts';
@@ -12,7 +15,7 @@ import type { Status } from './events.ts';
 export type Ending =
   | { readonly kind: 'listed' }
   | { readonly kind: 'closed' }
-  | { readonly kind: 'refused'; readonly status: Status; readonly isEvent: boolean }
+  | { readonly kind: 'refused'; readonly status: Status; readonly isEvent: boolean; readonly retryAfterMs: number }
   /** `text` undefined: nothing is said about it. */
   | { readonly kind: 'unreachable'; readonly text: string | undefined }
   | { readonly kind: 'garbage'; readonly text: string };
@@ -25,6 +28,10 @@ export interface WatchPlace {
   readonly watchUrl: string;
 }
 
+/** In a row: that is how many attempts client-go makes in the time of as many here. */
+const TOLD_FIRST = 4;
+const TOLD_EACH = 7;
+
 const TOO_MANY_REQUESTS = 429;
 const GONE = 410;
 
@@ -32,6 +39,8 @@ export class WatchErrors {
   readonly #log: Log;
   readonly #place: () => WatchPlace;
   #isFailing: boolean = false;
+  /** Refused requests in a row. */
+  #refusals = 0;
 
   constructor(log: Log, place: () => WatchPlace) {
     this.#log = log;
@@ -41,6 +50,7 @@ export class WatchErrors {
   /** Something has come through: the next failure is the first. */
   recover(): void {
     this.#isFailing = false;
+    this.#refusals = 0;
   }
 
   /** @param isShort a watch that ended as soon as it began, without an event. */
@@ -59,7 +69,10 @@ export class WatchErrors {
   #reportRequest(ending: Ending, isList: boolean): void {
     const { goType, listUrl, watchUrl } = this.#place();
     const text = this.#textOf(ending, isList ? listUrl : watchUrl);
-    if (text !== undefined) this.#log.error(`Failed to watch: ${isList ? `failed to list ${goType}: ` : ''}${text}`);
+    if (text === undefined) return;
+    const count = this.#refusals++;
+    if (count < TOLD_FIRST || count % TOLD_EACH === 0)
+      this.#log.error(`Failed to watch: ${isList ? `failed to list ${goType}: ` : ''}${text}`);
   }
 
   #textOf(ending: Ending, url: string): string | undefined {

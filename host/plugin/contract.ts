@@ -16,9 +16,11 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import type { EngineLookup } from './lookups.ts';
 import type { BlockProgram, CacheCapacity, CacheHandle, RecordStore } from './steps.ts';
+import type { Upstreams } from './upstreams.ts';
 
 export * from './lookups.ts';
 export * from './steps.ts';
+export * from './upstreams.ts';
 
 /** Plain data that structured clone accepts: what may cross a thread. */
 export type Plain =
@@ -99,9 +101,14 @@ export interface Control {
   stop?(): Promise<void>;
   /** Only plugins that have an opinion implement it (CoreDNS plugin ready). */
   isReady?(): boolean;
+  /** It was ready and is not any more, however ready it was: /ready says so even of plugins it does not ask again. */
+  hasFailed?(): boolean;
   /** Final shutdown only, in chain order, while queries are still answered: `ready` closes, `health` waits its lameduck. */
   beforeExit?(signal: AbortSignal): Promise<void>;
 }
+
+/** Ready or not; `failed`: it was ready, and has been out of order for long. */
+export type Readiness = boolean | 'failed';
 
 export interface ControlServices {
   readonly log: Log;
@@ -119,7 +126,7 @@ export interface ControlServices {
    * Plugins of these blocks (ServerBlock.index) that say whether they are ready, by name; of several with one name the
    * last block's counts (plugin `ready`).
    */
-  readiness(blocks: ReadonlySet<number>): ReadonlyMap<string, boolean>;
+  readiness(blocks: ReadonlySet<number>): ReadonlyMap<string, Readiness>;
   /** Asks the server to re-read its Corefile; resolves with the outcome (plugin `reload`). */
   reload: ReloadService;
   readonly shardCount: number;
@@ -348,39 +355,4 @@ export interface Exchanges {
   fail(handle: ExchangeHandle, rcode: number, text: string): void;
   /** Ends it without any reply. */
   drop(handle: ExchangeHandle): void;
-}
-
-export interface Upstreams {
-  /** A connected UDP socket on a random port; replies arrive in batches. Throws on an unusable address. */
-  connectUdp(remote: UpstreamAddress, listener: UpstreamListener): UdpUpstream;
-  /** One TCP connection; at most one message in flight is the caller's rule, not this socket's. */
-  connectTcp(remote: UpstreamAddress, timeoutMs: number, listener: UpstreamListener): TcpUpstream;
-}
-export interface UpstreamAddress {
-  readonly address: string;
-  readonly port: number;
-  /** Local address of the socket; the system's choice without. */
-  readonly source?: string;
-}
-export interface UpstreamListener {
-  /** One reply message in shared memory, valid during the call. */
-  onMessage(offset: number, bytes: number): void;
-  /** errno text as Go prints it: `connection refused`, `i/o timeout`; TCP, while connecting: `connect: connection refused`. */
-  onError(text: string): void;
-  /** TCP: connected. */
-  onOpen?(): void;
-  /** TCP: the peer closed, perhaps in the midst of a length or a message. */
-  onClose?(isCut: boolean): void;
-}
-export interface UdpUpstream {
-  /** `127.0.0.1:49303` */
-  readonly localAddress: string;
-  /** Queues the message at offset with another id and header word; flushed with the batch. False: not sent. */
-  send(offset: number, bytes: number, id: number, flags: number): boolean;
-  close(): void;
-}
-export interface TcpUpstream {
-  readonly localAddress: string;
-  send(offset: number, bytes: number, id: number, flags: number): void;
-  close(): void;
 }

@@ -6,7 +6,7 @@ import type { Configuration, PluginPlan } from '../engine/messages.ts';
 import { BlockSteps, type Program, type ProgramListener, writeProgram } from '../engine/program.ts';
 import { CorefileError, UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Control, ControlServices, Plain, ServerBlock } from '../plugin/contract.ts';
+import type { Control, ControlServices, Plain, Readiness, ServerBlock } from '../plugin/contract.ts';
 import { directives } from '../plugins/order.ts';
 import { type Parsed, parseBlocks } from './blocks.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -117,10 +117,11 @@ export class Instance {
   }
 
   /** By plugin name; of several blocks with the same plugin the last one counts, as in CoreDNS. */
-  readiness(blocks: ReadonlySet<number>): ReadonlyMap<string, boolean> {
-    const ready = new Map<string, boolean>();
+  readiness(blocks: ReadonlySet<number>): ReadonlyMap<string, Readiness> {
+    const ready = new Map<string, Readiness>();
     for (const { block, directive, control } of this.#placed) {
-      if (blocks.has(block.index) && control?.isReady !== undefined) ready.set(directive.name, control.isReady());
+      if (!blocks.has(block.index) || control?.isReady === undefined) continue;
+      ready.set(directive.name, control.hasFailed?.() ? 'failed' : control.isReady());
     }
     return ready;
   }

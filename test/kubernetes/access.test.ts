@@ -151,6 +151,51 @@ test('a pod enters with the token of its service account', async (t) => {
   assert.equal(options.headers?.['Authorization']?.trim(), 'Bearer first');
 });
 
+test('a token that is refused is read again before the next request', async (t) => {
+  const root = directory(t);
+  const token = join(root, 'token');
+  writeFileSync(token, 'first\n');
+  const api = await scriptedApi((response, request) => {
+    status(request.headers.authorization === 'Bearer second' ? 200 : 401, '')(response, request);
+  });
+  const file = join(root, 'kubeconfig');
+  const user = `{ auth-provider: { name: tokenFile, config: { tokenFile: ${token} } } }`;
+  writeFileSync(file, kubeconfig(api.url, user));
+  const config = await loadAccess({ kind: 'kubeconfig', file, context: undefined }, NO_POD);
+  const client = new ApiClient(config, OBSERVER, 1000);
+  t.after(async () => {
+    client.close();
+    await api.close();
+  });
+  const code = async () => {
+    const response = await client.open('/', '*/*', new AbortController().signal);
+    response.resume();
+    return response.statusCode;
+  };
+  assert.equal(await code(), 401);
+  writeFileSync(token, 'second\n');
+  assert.equal(await code(), 200);
+});
+
+test('a connection of its own for who asks for one', async (t) => {
+  const ports = new Set<number | undefined>();
+  const api = await scriptedApi((response, request) => {
+    ports.add(request.socket.remotePort);
+    status(200, '')(response, request);
+  });
+  const config = await loadAccess({ kind: 'endpoint', url: api.url, tls: undefined }, NO_POD);
+  const client = new ApiClient(config, OBSERVER, 1000);
+  t.after(async () => {
+    client.close();
+    await api.close();
+  });
+  for (let i = 0; i < 3; i++) {
+    const response = await client.open('/', '*/*', new AbortController().signal, true);
+    for await (const _ of response);
+  }
+  assert.equal(ports.size, 3);
+});
+
 test('the server of an endpoint, with and without a scheme', async () => {
   const server = async (url: string) => {
     const config = await loadAccess({ kind: 'endpoint', url, tls: undefined }, NO_POD);

@@ -8,7 +8,9 @@ export interface ApiMetadata {
   namespace?: string;
   resourceVersion?: string;
   uid?: string;
+  creationTimestamp?: string;
   deletionTimestamp?: string;
+  managedFields?: { operation: string; time?: string }[];
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
 }
@@ -88,13 +90,24 @@ function metadataField(metadata: ApiMetadata): Octets {
       optional(metadata.uid, (text) => bytesField(5, text)),
       optional(metadata.resourceVersion, (text) => bytesField(6, text)),
       numberField(7, 3),
-      bytesField(8, numberField(1, 1_700_000_000)),
-      optional(metadata.deletionTimestamp, () => bytesField(9, numberField(1, 1_700_000_000))),
+      optional(metadata.creationTimestamp, (time) => timeField(8, time)),
+      optional(metadata.deletionTimestamp, (time) => timeField(9, time)),
       mapField(11, metadata.labels),
       mapField(12, metadata.annotations),
-      // managedFields, which nobody reads
-      bytesField(17, Buffer.concat([bytesField(1, 'kubectl'), bytesField(6, bytesField(1, '{"f:metadata":{}}'))])),
+      ...(metadata.managedFields ?? []).map(writerField),
     ]),
+  );
+}
+
+function timeField(field: number, time: string): Octets {
+  return bytesField(field, numberField(1, Date.parse(time) / 1000));
+}
+
+function writerField({ operation, time }: { operation: string; time?: string }): Octets {
+  const fields = bytesField(6, bytesField(1, '{"f:metadata":{}}'));
+  return bytesField(
+    17,
+    Buffer.concat([bytesField(2, operation), optional(time, (text) => timeField(4, text)), fields]),
   );
 }
 
@@ -184,8 +197,9 @@ export function frame(type: string, message: Octets): Octets {
   return Buffer.concat([length, event]);
 }
 
-export function encodeList(items: readonly Octets[], version: string, next = ''): Octets {
-  const metadata = Buffer.concat([bytesField(2, version), ...(next === '' ? [] : [bytesField(3, next)])]);
+export function encodeList(items: readonly Octets[], version: string, next = '', remaining = 0): Octets {
+  const rest = next === '' ? [] : [bytesField(3, next), ...(remaining > 0 ? [numberField(4, remaining)] : [])];
+  const metadata = Buffer.concat([bytesField(2, version), ...rest]);
   return envelope(Buffer.concat([bytesField(1, metadata), ...items.map((item) => bytesField(2, item))]));
 }
 
@@ -205,7 +219,18 @@ const extras = fc.record(
   {
     uid: fc.string({ maxLength: 40 }),
     resourceVersion: fc.nat().map(String),
-    deletionTimestamp: fc.constant('2026-01-01T00:00:00Z'),
+    creationTimestamp: fc.constant('2025-12-31T23:59:59Z'),
+    deletionTimestamp: fc.constantFrom('2026-01-01T00:00:00Z', '2100-01-01T00:00:00Z'),
+    managedFields: fc.array(
+      fc.record(
+        {
+          operation: fc.constantFrom('Apply', 'Update'),
+          time: fc.constantFrom('2026-02-03T04:05:06Z', '1970-01-01T00:00:00Z'),
+        },
+        { requiredKeys: ['operation'] },
+      ),
+      { maxLength: 3 },
+    ),
     annotations: fc.dictionary(fc.string({ maxLength: 30 }), fc.string({ maxLength: 60 }), { maxKeys: 4 }),
   },
   { requiredKeys: [] },

@@ -19,7 +19,7 @@ import { createLog } from '../../host/log.ts';
 import { ApiClient, type KubernetesObject } from '../e2e/support/api-client.ts';
 import { FakeStore } from './fake-store.ts';
 import { PLAIN } from './model.ts';
-import { PLAIN_WATCH } from './test-cluster.ts';
+import { NO_OBSERVER, PLAIN_WATCH } from './test-cluster.ts';
 
 const PORT = Number(process.env['WASMDNS_API_PORT'] ?? 6443);
 const TOKEN = process.env['WASMDNS_API_TOKEN'] ?? 'secrettoken';
@@ -59,7 +59,7 @@ function start(
     log: createLog((line) => lines.push(line.trimEnd()), 'plugin/kubernetes'),
     clock: systemClock,
     timing: { ...API_TIMING, backoffMs: [100, 1000] },
-    observer: { requested: (code) => codes.push(code), listed: () => {}, programmed: () => {} },
+    observer: { ...NO_OBSERVER, requested: (code) => void codes.push(code) },
   });
   t.after(() => cluster.stop());
   return { cluster, store, lines, codes };

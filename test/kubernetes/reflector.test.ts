@@ -1,18 +1,16 @@
 // The reflector against servers that fail in every way a server can.
 
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'node:test';
 import { loadAccess } from '../../host/kubernetes/access.ts';
-import type { Timing } from '../../host/kubernetes/backoff.ts';
 import { Backoff } from '../../host/kubernetes/backoff.ts';
 import { ApiClient } from '../../host/kubernetes/client.ts';
 import type { Namespace } from '../../host/kubernetes/objects/namespace.ts';
-import { NAMESPACES, PODS, type Resource } from '../../host/kubernetes/objects/resources.ts';
+import { PODS, type Resource } from '../../host/kubernetes/objects/resources.ts';
 import { Reflector } from '../../host/kubernetes/reflector.ts';
-import type { ObjectSink } from '../../host/kubernetes/sinks.ts';
 import { createLog } from '../../host/log.ts';
 import { encodeList, encodeNamespace, encodeStatus, envelope, frame } from './objects.ts';
+import { isFirstLoad, NameSink, NO_POD, reflect, TIMING, until, versionOf } from './reflecting.ts';
 import {
   added,
   bookmark,
@@ -28,88 +26,6 @@ import {
   status,
   watch,
 } from './scripted-api.ts';
-
-const TIMING: Timing = {
-  stallMs: 10_000,
-  headersMs: 10_000,
-  backoffMs: [5, 20],
-  healthyMs: 10_000,
-  random: () => 0,
-};
-
-/** Keeps names; a list that was begun but not ended removes nothing. */
-class NameSink implements ObjectSink<Namespace> {
-  readonly names = new Set<string>();
-  begun = 0;
-  ended = 0;
-  #seen = new Set<string>();
-
-  begin(): void {
-    this.begun++;
-    this.#seen = new Set();
-  }
-  put({ name }: Namespace): void {
-    this.names.add(name);
-    this.#seen.add(name);
-  }
-  remove({ name }: Namespace): void {
-    this.names.delete(name);
-  }
-  end(): void {
-    this.ended++;
-    for (const name of this.names) if (!this.#seen.has(name)) this.names.delete(name);
-  }
-}
-
-interface Watched {
-  readonly sink: NameSink;
-  readonly reflector: Reflector<Namespace>;
-  readonly requests: string[];
-  readonly codes: string[];
-  readonly lines: string[];
-  /** Waits until the sink holds exactly these names. */
-  shows(...names: readonly string[]): Promise<void>;
-}
-
-async function reflect(t: TestContext, scenes: readonly Scene[], timing: Partial<Timing> = {}): Promise<Watched> {
-  const api = await scriptedApi(...scenes);
-  const config = await loadAccess({ kind: 'endpoint', url: api.url, tls: undefined }, NO_POD);
-  const codes: string[] = [];
-  const observer = { requested: (code: string) => void codes.push(code), listed: () => {} };
-  const whole = { ...TIMING, ...timing };
-  const client = new ApiClient(config, observer, whole.headersMs);
-  const lines: string[] = [];
-  const sink = new NameSink();
-  const log = createLog((line) => lines.push(line.trimEnd()), 'plugin/kubernetes');
-  const reflector = new Reflector({ client, resource: NAMESPACES, sink, onBatch: () => {}, log, timing: whole });
-  t.after(async () => {
-    await reflector.stop();
-    client.close();
-    await api.close();
-  });
-  reflector.start();
-  const shows = async (...names: readonly string[]) => {
-    await until(
-      () => [...sink.names].sort((a, b) => (a < b ? -1 : 1)).join() === names.join(),
-      () => `${[...sink.names]}`,
-    );
-  };
-  return { sink, reflector, requests: api.requests, codes, lines, shows };
-}
-
-const NO_POD = { host: undefined, port: undefined, root: '' };
-
-/** Polls: nothing in here may depend on how fast the machine is. */
-async function until(isSo: () => boolean, text: () => string = () => ''): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
-    if (isSo()) return;
-    await delay(5);
-  }
-  assert.fail(`waited in vain: ${text()}`);
-}
-
-const isFirstLoad = (request: string | undefined) => request?.includes('sendInitialEvents=true') ?? false;
-const versionOf = (request: string | undefined) => /resourceVersion=(\d+)/.exec(request ?? '')?.[1];
 
 test('a first load by WatchList, then changes', async (t) => {
   const events = [added('a'), added('b'), endOfLoad('10'), added('c', '11'), deleted('a', '12')];
@@ -387,10 +303,16 @@ test('waits double up to their bound, with a spread', () => {
     return Array.from({ length: 8 }, () => backoff.next());
   };
   assert.deepEqual(waits(0), [800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
-  assert.deepEqual(waits(1), [1200, 2400, 4800, 9600, 19_200, 30_000, 30_000, 30_000]);
+  assert.deepEqual(waits(1), [400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000]);
   const backoff = new Backoff({ ...TIMING, backoffMs: [800, 30_000] });
   backoff.next();
   backoff.next();
   backoff.reset();
+  const mixed = new Backoff({ ...TIMING, backoffMs: [800, 4000], costlyBackoffMs: 30_000 });
+  assert.deepEqual(
+    Array.from({ length: 8 }, () => mixed.next(true)),
+    [800, 1600, 3200, 4000, 4000, 25_600, 30_000, 30_000],
+    'lists that break off cost more than what is refused at the door',
+  );
   assert.equal(backoff.next(), 800);
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { packAddress } from '../../host/kubernetes/addresses.ts';
-import type { WatchOptions } from '../../host/kubernetes/cluster.ts';
+import type { ClusterObserver, WatchOptions } from '../../host/kubernetes/cluster.ts';
 import { ClusterModel } from '../../host/kubernetes/model.ts';
 import { metadataOfJson } from '../../host/kubernetes/objects/metadata.ts';
 import {
@@ -29,6 +29,16 @@ export const PLAIN_WATCH: WatchOptions = {
   hasEndpoints: true,
   usesPodNames: false,
   knowsClients: false,
+};
+
+/** Hears of everything and does nothing. */
+export const NO_OBSERVER: ClusterObserver = {
+  requested: () => {},
+  listed: () => {},
+  programmed: () => {},
+  checked: () => {},
+  applied: () => {},
+  watching: () => () => {},
 };
 
 /** One change of the cluster. */

@@ -28,6 +28,7 @@ const refused = (code: number, message: string, isEvent = false): Ending => ({
   kind: 'refused',
   status: { code, message },
   isEvent,
+  retryAfterMs: 0,
 });
 
 test('what is not spoken of', () => {
@@ -55,6 +56,19 @@ test('the first failure is that of the watch, the next ones are of the list', ()
     '[ERROR] Failed to watch: Get "http://x/pods?watch=true": no way',
     '[ERROR] Failed to watch: failed to list *v1.Pod: the server answered with status 503',
   ]);
+});
+
+test('attempts that follow each other faster than those of client-go are not all told', () => {
+  const { errors, lines } = reporter();
+  const told = Array.from({ length: 15 }, () => {
+    const before = lines.length;
+    errors.report(refused(403, 'forbidden'), false, false);
+    return lines.length - before;
+  });
+  assert.deepEqual(told, [1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1]);
+  errors.recover();
+  errors.report(refused(403, 'forbidden'), false, false);
+  assert.equal(lines.length, 7);
 });
 
 test('a stream that ends with an error, in garbage or at once', () => {

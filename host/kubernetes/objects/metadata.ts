@@ -2,7 +2,7 @@
 // (k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto, message ObjectMeta).
 
 import type { ProtobufReader } from '../protobuf.ts';
-import { field, text } from './json.ts';
+import { field, list, text } from './json.ts';
 
 export interface Metadata {
   name: string;
@@ -19,6 +19,8 @@ export interface Metadata {
   readonly labels: Map<string, string> | undefined;
   /** Annotation endpoints.kubernetes.io/last-change-trigger-time. */
   triggerTime: string;
+  /** When it was written last (Unix time): the newest of creation, deletion and what its writers left; 0 if unknown. */
+  writtenSeconds: number;
   /** Annotation k8s.io/initial-events-end is "true": the bookmark that ends the first load. */
   endsInitialEvents: boolean;
 }
@@ -40,6 +42,7 @@ export function emptyMetadata(keepsLabels = false): Metadata {
     sourceCluster: '',
     labels: keepsLabels ? new Map() : undefined,
     triggerTime: '',
+    writtenSeconds: 0,
     endsInitialEvents: false,
   };
 }
@@ -51,10 +54,33 @@ export function readMetadata(reader: ProtobufReader, metadata: Metadata): void {
     if (reader.is(1)) metadata.name = reader.text();
     else if (reader.is(3)) metadata.namespace = reader.text();
     else if (reader.is(6)) metadata.resourceVersion = reader.text();
+    else if (reader.is(8)) noteTime(reader, metadata);
     else if (reader.is(9)) {
-      reader.skip();
+      noteTime(reader, metadata);
       metadata.isTerminating = true;
-    } else if (reader.is(11) || reader.is(12)) readMapEntry(reader, metadata);
+    } else if (reader.is(17)) readWriter(reader, metadata);
+    else if (reader.is(11) || reader.is(12)) readMapEntry(reader, metadata);
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** Time {1: seconds}. */
+function noteTime(reader: ProtobufReader, metadata: Metadata): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    // Unsigned, so that it lasts until 2106
+    if (reader.is(1)) metadata.writtenSeconds = Math.max(metadata.writtenSeconds, reader.int32() >>> 0);
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** ManagedFieldsEntry {4: time}. */
+function readWriter(reader: ProtobufReader, metadata: Metadata): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.is(4)) noteTime(reader, metadata);
     else reader.skip();
   }
   reader.leave(outer);
@@ -111,8 +137,15 @@ export function metadataOfJson(object: unknown, keepsLabels = false): Metadata {
     sourceCluster: text(labels, SOURCE_CLUSTER),
     labels: keepsLabels ? labelsOf(labels) : undefined,
     triggerTime: text(annotations, TRIGGER_TIME),
+    writtenSeconds: writtenSecondsOf(source),
     endsInitialEvents: text(annotations, INITIAL_EVENTS_END) === 'true',
   };
+}
+
+function writtenSecondsOf(source: unknown): number {
+  const times = [text(source, 'creationTimestamp'), text(source, 'deletionTimestamp')];
+  for (const writer of list(source, 'managedFields')) times.push(text(writer, 'time'));
+  return Math.max(0, ...times.map((time) => Math.floor(Date.parse(time) / 1000)).filter((seconds) => seconds > 0));
 }
 
 function labelsOf(labels: unknown): Map<string, string> {

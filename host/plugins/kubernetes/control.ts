@@ -3,8 +3,8 @@
 
 import { systemClock } from '../../clock.ts';
 import { type Access, checkAccess, podEnvironment } from '../../kubernetes/access.ts';
-import { API_TIMING } from '../../kubernetes/backoff.ts';
-import { Cluster, type WatchOptions } from '../../kubernetes/cluster.ts';
+import { API_TIMING, type Timing } from '../../kubernetes/backoff.ts';
+import { Cluster, DEAD_MS, type WatchOptions } from '../../kubernetes/cluster.ts';
 import { localAddresses as machineAddresses } from '../../kubernetes/name-servers.ts';
 import type { RecordsOptions } from '../../kubernetes/records.ts';
 import type { Log } from '../../log.ts';
@@ -44,7 +44,7 @@ export function createControl(
   const key = JSON.stringify(['kubernetes', checkAccess(access, pod), records, watch, imports]);
   const shared = services.shared(key, () => {
     const observer = clusterObserver(services.metrics);
-    const options = { access, pod, records, watch, log, clock: systemClock, timing: API_TIMING, observer };
+    const options = { access, pod, records, watch, log, clock: systemClock, ...watchTimes(process.env), observer };
     const imported = imports.length > 0 ? services.createRecords() : undefined;
     return new Cluster(services.createRecords(), imported, options);
   });
@@ -59,7 +59,20 @@ export function createControl(
     },
     stop: () => shared.release(),
     isReady: () => cluster.isSynced,
+    hasFailed: () => cluster.isDead,
   };
+}
+
+/** What the environment says in seconds about the comparisons of a watch, and about when it is dead; 0 is never. */
+export function watchTimes(env: NodeJS.ProcessEnv): { readonly timing: Timing; readonly deadMs: number } {
+  const checkMs = milliseconds(env['WASMDNS_WATCH_CHECK_SECONDS']) ?? API_TIMING.checkMs;
+  const deadMs = milliseconds(env['WASMDNS_WATCH_DEAD_SECONDS']) ?? DEAD_MS;
+  return { timing: { ...API_TIMING, checkMs }, deadMs: deadMs === 0 ? Number.POSITIVE_INFINITY : deadMs };
+}
+
+/** Undefined for what is no number of seconds. */
+function milliseconds(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,6}(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : undefined;
 }
 
 /** Resolves when the cluster is synced or the time is over, with CoreDNS's lines. */

@@ -3,13 +3,13 @@
 
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../../log.ts';
-import type { Stoppable } from '../../plugin/contract.ts';
+import type { Readiness, Stoppable } from '../../plugin/contract.ts';
 import { HttpEndpoint, type HttpReply, type ListenAddress } from '../../plugin/http-endpoint.ts';
 
 /** What one configuration knows. */
 export interface ReadinessSource {
   /** Plugins that have an opinion, by name. */
-  read(): ReadonlyMap<string, boolean>;
+  read(): ReadonlyMap<string, Readiness>;
   isContinuous(): boolean;
 }
 
@@ -55,9 +55,9 @@ export class ReadyEndpoint implements Stoppable {
     const source = this.#sources[0];
     if (source === undefined) return { status: 503, body: 'Shutting down' };
     const states = [...source.read()];
-    const unready = states.filter(([name, isReady]) => !isReady && !source.seen.has(name));
+    const unready = states.filter(([name, state]) => state === 'failed' || (!state && !source.seen.has(name)));
     if (!source.isContinuous()) {
-      for (const [name, isReady] of states) if (isReady) source.seen.add(name);
+      for (const [name, state] of states) if (state === true) source.seen.add(name);
     }
     if (unready.length === 0) return { status: 200, body: 'OK' };
     const names = unready

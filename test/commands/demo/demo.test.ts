@@ -18,7 +18,7 @@ import { Cluster } from '../../../host/kubernetes/cluster.ts';
 import { createLog } from '../../../host/log.ts';
 import { FakeStore } from '../../kubernetes/fake-store.ts';
 import { PLAIN } from '../../kubernetes/model.ts';
-import { PLAIN_WATCH } from '../../kubernetes/test-cluster.ts';
+import { NO_OBSERVER, PLAIN_WATCH } from '../../kubernetes/test-cluster.ts';
 
 const CLUSTER_FILE = join(import.meta.dirname, '../../../deploy/demo/cluster.yaml');
 const NO_POD = { host: undefined, port: undefined, root: '' };
@@ -52,7 +52,7 @@ async function watched(t: TestContext, url: string): Promise<FakeStore> {
     log: createLog(() => {}),
     clock: systemClock,
     timing: { ...API_TIMING, backoffMs: [5, 50] },
-    observer: { requested: () => {}, listed: () => {}, programmed: () => {} },
+    observer: NO_OBSERVER,
   });
   t.after(() => cluster.stop());
   await cluster.start();

@@ -1,10 +1,7 @@
 // The plugin's halves: the main thread's against the demo API, the shard's against look-ups that the test makes up.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   FLAG_AA,
@@ -15,79 +12,18 @@ import {
   TYPE_CNAME,
   TYPE_TXT,
 } from '../../../engine-as/shared/codes.ts';
-import { startDemoCluster } from '../../../host/commands/demo/cluster.ts';
 import { composeName } from '../../../host/dns/name.ts';
 import { UserError } from '../../../host/errors.ts';
 import { createLog } from '../../../host/log.ts';
-import type {
-  Answer,
-  BlockProgram,
-  ControlServices,
-  Query,
-  RecordsStep,
-  ShardServices,
-} from '../../../host/plugin/contract.ts';
+import type { Answer, BlockProgram, Query, RecordsStep, ShardServices } from '../../../host/plugin/contract.ts';
 import { NO_LABELS } from '../../../host/plugin/metadata.ts';
 import { createControl, waitForSync } from '../../../host/plugins/kubernetes/control.ts';
 import { kubernetes } from '../../../host/plugins/kubernetes/kubernetes.ts';
-import { parseKubernetes } from '../../../host/plugins/kubernetes/parse.ts';
 import { composeTarget } from '../../dns/rdata-forms.ts';
-import { FakeStore } from '../../kubernetes/fake-store.ts';
-import { readerOf } from '../support/reader.ts';
-import { testBlock, testServices } from '../support/services.ts';
-
-const WEB = `kind: Service
-metadata: { name: web, namespace: a }
-spec: { clusterIP: 10.0.0.1, ports: [{ name: http, port: 80 }] }
----
-kind: EndpointSlice
-metadata:
-  name: web-x
-  namespace: a
-  labels: { kubernetes.io/service-name: web }
-  annotations: { endpoints.kubernetes.io/last-change-trigger-time: '2026-01-01T00:00:00Z' }
-endpoints: [{ addresses: [10.0.1.1] }]
-`;
-
-interface Started {
-  readonly url: string;
-  readonly stores: FakeStore[];
-  readonly services: ControlServices;
-  readonly lines: string[];
-  save(text: string): void;
-  expose(): Promise<string>;
-}
-
-async function demo(t: TestContext): Promise<Started> {
-  const directory = mkdtempSync(join(tmpdir(), 'wasmdns-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, 'cluster.yaml');
-  const save = (text: string) => writeFileSync(file, text);
-  save(WEB);
-  const cluster = await startDemoCluster({ file, log: createLog(() => {}) });
-  t.after(() => cluster.close());
-  const stores: FakeStore[] = [];
-  const { services, lines, metrics } = testServices();
-  const createRecords = () => {
-    const store = new FakeStore();
-    stores.push(store);
-    return store;
-  };
-  return {
-    url: cluster.url,
-    stores,
-    services: { ...services, createRecords },
-    lines,
-    save,
-    expose: () => metrics.expose(),
-  };
-}
+import { testBlock } from '../support/services.ts';
+import { configOf, demo, WEB } from './demo.ts';
 
 const CONTROL = { records: 0, imported: undefined, shared: { clients: undefined } };
-
-function configOf(text: string) {
-  return parseKubernetes(readerOf('kubernetes', text));
-}
 
 test('the start waits for the cluster, and the directive is ready then', async (t) => {
   const { url, services, stores, lines, expose } = await demo(t);

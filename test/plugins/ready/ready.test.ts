@@ -80,6 +80,20 @@ test('continuously: plugins are asked again', async () => {
   await plugin.stop!();
 });
 
+test('a plugin that has failed is not ready, be it asked again or not', async () => {
+  const port = await freePort();
+  const services = testServices();
+  const plugin = control(port, services);
+  await plugin.start!();
+  services.readiness.set('kubernetes', true);
+  assert.deepEqual(await answerOf(port), [200, 'OK']);
+  services.readiness.set('kubernetes', 'failed');
+  assert.deepEqual(await answerOf(port), [503, 'kubernetes']);
+  services.readiness.set('kubernetes', true);
+  assert.deepEqual(await answerOf(port), [200, 'OK']);
+  await plugin.stop!();
+});
+
 test('reload: the old configuration is asked until it is withdrawn, and the endpoint stays', async () => {
   const port = await freePort();
   const services = testServices();

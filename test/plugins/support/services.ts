@@ -3,13 +3,13 @@
 import { createLog, type Log } from '../../../host/log.ts';
 import { createMetrics, type Metrics } from '../../../host/metrics/registry.ts';
 import { writerOver } from '../../../host/metrics/slots.ts';
-import type { ControlServices, ServerBlock, Shared, Stoppable } from '../../../host/plugin/contract.ts';
+import type { ControlServices, Readiness, ServerBlock, Shared, Stoppable } from '../../../host/plugin/contract.ts';
 
 export interface TestServices {
   readonly services: ControlServices;
   readonly lines: string[];
   readonly metrics: Metrics;
-  readonly readiness: Map<string, boolean>;
+  readonly readiness: Map<string, Readiness>;
 }
 
 export function testServices(): TestServices {
@@ -21,7 +21,7 @@ export function testServices(): TestServices {
     slots: writerOver(slots),
     slotCount: slots.length,
   });
-  const readiness = new Map<string, boolean>();
+  const readiness = new Map<string, Readiness>();
   const living = new Map<string, { value: Stoppable; users: number }>();
   const partial: Pick<ControlServices, 'log' | 'metrics' | 'readiness' | 'shared' | 'drained'> = {
     log,
