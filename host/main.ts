@@ -1,7 +1,8 @@
 // argv -> a command. The only file that touches process.argv and the exit of the process.
 
 import packageFile from '../package.json' with { type: 'json' };
-import { type Arguments, parseArguments, USAGE, UsageError } from './commands/arguments.ts';
+import { type Arguments, parseArguments } from './commands/arguments.ts';
+import { UsageError } from './commands/flags.ts';
 import { UserError } from './errors.ts';
 import { exitAtOnce } from './net/sockets.ts';
 import { limitFootprint } from './server/footprint.ts';
@@ -22,12 +23,22 @@ async function main(): Promise<void> {
   // Until the server obeys them: Node would open its debugger for the first and end for the others.
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP']) process.on(signal, () => {});
   try {
-    const options = parseArguments(process.argv.slice(2));
-    limitFootprint();
-    await run(options);
+    const argv = process.argv.slice(2);
+    if (argv[0] === 'simulate') await runSimulate(argv.slice(1));
+    else {
+      const options = parseArguments(argv);
+      limitFootprint();
+      await run(options);
+    }
   } catch (error) {
     failFor(error);
   }
+}
+
+async function runSimulate(argv: readonly string[]): Promise<void> {
+  const { simulate } = await import('./commands/simulate.ts');
+  const program = process.argv[1]!;
+  await simulate({ argv, program, version: packageFile.version, exit: exitAtOnce, limitFootprint });
 }
 
 async function run(options: Arguments): Promise<void> {
@@ -65,7 +76,7 @@ async function run(options: Arguments): Promise<void> {
 function failFor(error: unknown): never {
   if (error instanceof UsageError) {
     const isHelp = error.message === '';
-    process.stderr.write(`${isHelp ? '' : `${error.message}\n`}${USAGE}`);
+    process.stderr.write(`${isHelp ? '' : `${error.message}\n`}${error.usage}`);
     exitAtOnce(isHelp ? 0 : EXIT_USAGE);
   }
   if (error instanceof UserError) fail(error.message);

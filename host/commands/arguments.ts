@@ -1,6 +1,6 @@
-// The command line: CoreDNS's flags, one dash or two, `-flag value` or `-flag=value`, as Go's flag package takes them.
+// The command line of the server: CoreDNS's flags and a few more.
 
-import { UserError } from '../errors.ts';
+import { type FlagSet, Flags } from './flags.ts';
 
 export interface Arguments {
   readonly conf: string | undefined;
@@ -13,9 +13,6 @@ export interface Arguments {
   /** YAML of the embedded cluster; -conf has precedence. */
   readonly demo: string | undefined;
 }
-
-/** An unknown flag or a missing value: usage and exit code 2. An empty message: help was asked for, exit code 0. */
-export class UsageError extends Error {}
 
 export const USAGE = `Usage of wasmdns:
   -conf string
@@ -36,74 +33,28 @@ export const USAGE = `Usage of wasmdns:
     	Serving threads (default: the CPU quota, else the cores)
   -version
     	Show version
+Another command: wasmdns simulate -h
 `;
 
-const WITH_VALUE = ['conf', 'demo', 'dns.port', 'p', 'pidfile', 'shards'];
-const SWITCHES = ['plugins', 'quiet', 'version'];
-/** Two words for the same thing: the last one counts. */
-const ALIASES: Readonly<Record<string, string>> = { p: 'dns.port' };
-/** What Go's strconv.ParseBool takes. */
-const TRUE = ['1', 't', 'T', 'TRUE', 'true', 'True'];
-const FALSE = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
-const SHARDS_MAX = 64;
+const FLAGS: FlagSet = {
+  withValue: ['conf', 'demo', 'dns.port', 'p', 'pidfile', 'shards'],
+  switches: ['plugins', 'quiet', 'version'],
+  aliases: { p: 'dns.port' },
+  usage: USAGE,
+};
+const DNS_PORT = 53;
 
 /** Throws UsageError and UserError. */
 export function parseArguments(argv: readonly string[]): Arguments {
-  const { values, rest } = parseFlags(argv);
-  const parsed: Arguments = {
-    conf: values.get('conf'),
-    demo: values.get('demo'),
-    port: portOf(values.get('dns.port') ?? '53'),
-    pidFile: values.get('pidfile'),
-    isPlugins: values.get('plugins') === 'true',
-    isQuiet: values.get('quiet') === 'true',
-    isVersion: values.get('version') === 'true',
-    shards: shardsOf(values.get('shards')),
+  const flags = new Flags(argv, FLAGS);
+  return {
+    conf: flags.text('conf'),
+    demo: flags.text('demo'),
+    port: flags.port('dns.port', DNS_PORT),
+    pidFile: flags.text('pidfile'),
+    isPlugins: flags.isOn('plugins'),
+    isQuiet: flags.isOn('quiet'),
+    isVersion: flags.isOn('version'),
+    shards: flags.shards(),
   };
-  if (rest.length > 0) throw new UserError(`extra command line arguments: [${rest.join(' ')}]`);
-  return parsed;
-}
-
-/** Flags end at the first other word, or behind `--`. */
-function parseFlags(argv: readonly string[]): { values: ReadonlyMap<string, string>; rest: readonly string[] } {
-  const values = new Map<string, string>();
-  let i = 0;
-  for (; i < argv.length; i++) {
-    const word = argv[i]!;
-    if (word === '--') return { values, rest: argv.slice(i + 1) };
-    if (!word.startsWith('-') || word === '-') break;
-    const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(word);
-    if (match === null) throw new UsageError(`bad flag syntax: ${word}`);
-    const [, name, inline] = match as unknown as [string, string, string | undefined];
-    if (SWITCHES.includes(name)) values.set(name, switchOf(name, inline ?? 'true'));
-    else if (WITH_VALUE.includes(name)) {
-      const value = inline ?? argv[++i];
-      if (value === undefined) throw new UsageError(`flag needs an argument: -${name}`);
-      values.set(ALIASES[name] ?? name, value);
-    } else throw new UsageError(name === 'h' || name === 'help' ? '' : `flag provided but not defined: -${name}`);
-  }
-  return { values, rest: argv.slice(i) };
-}
-
-function switchOf(name: string, text: string): string {
-  if (TRUE.includes(text)) return 'true';
-  if (FALSE.includes(text)) return 'false';
-  throw new UsageError(`invalid boolean value "${text}" for -${name}: parse error`);
-}
-
-/** The words of Go's resolver, which looks at the port when the server begins to listen. */
-function portOf(text: string): number {
-  if (!/^[-+]?\d+$/.test(text)) throw new UserError(`lookup tcp/${text}: unknown port`);
-  const port = Number(text);
-  if (port < 0 || port > 65535) throw new UserError(`address ${text}: invalid port`);
-  return port;
-}
-
-function shardsOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const shards = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (shards < 1 || shards > SHARDS_MAX) {
-    throw new UsageError(`invalid value "${text}" for flag -shards: must be a number between 1 and ${SHARDS_MAX}`);
-  }
-  return shards;
 }

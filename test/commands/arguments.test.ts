@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Arguments, parseArguments, USAGE, UsageError } from '../../host/commands/arguments.ts';
+import { type Arguments, parseArguments, USAGE } from '../../host/commands/arguments.ts';
+import { UsageError } from '../../host/commands/flags.ts';
 import { UserError } from '../../host/errors.ts';
 
 const DEFAULTS: Arguments = {

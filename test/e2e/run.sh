@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(verdicts cases rdata cache order dnssd odd-objects access start changes watch faults scale differential planted scenarios helm capacity image)
+suites=(verdicts cases rdata cache order dnssd odd-objects access start changes watch faults scale simulate differential planted scenarios helm capacity image)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do

@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { UserError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { listenDemoApi } from './api.ts';
+import { listenApi } from '../api/api.ts';
 import { MANIFEST_BYTES_MAX, ManifestError, parseManifest } from './manifest.ts';
 import { ObjectMemory } from './objects.ts';
 
@@ -32,7 +32,11 @@ export async function startDemoCluster(options: DemoClusterOptions): Promise<Dem
   load(memory, file, options, (text) => {
     throw new UserError(text);
   });
-  const api = await listenDemoApi(memory, { bookmarkMs: options.bookmarkMs ?? BOOKMARK_MS });
+  const api = await listenApi(memory, {
+    address: '127.0.0.1',
+    port: 0,
+    bookmarkMs: options.bookmarkMs ?? BOOKMARK_MS,
+  });
   const timer = setInterval(() => {
     if (file.hasChanged()) load(memory, file, options, (text) => options.log.warning(text));
   }, options.pollMs ?? POLL_MS);

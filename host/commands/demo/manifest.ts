@@ -4,8 +4,8 @@
 // select pods.
 
 import { type Document, LineCounter, parseAllDocuments } from 'yaml';
+import { isRecord, type KubernetesObject, record, records } from '../api/values.ts';
 import { deriveSlices } from './slices.ts';
-import { isRecord, type KubernetesObject, record, records } from './values.ts';
 
 /** Objects by plural name of their resource. */
 export interface Manifest {

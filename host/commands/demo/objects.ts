@@ -1,16 +1,15 @@
 // The demo cluster's memory: objects with resource versions, and the last changes, for those who watch.
 
+import {
+  type Change,
+  ForgottenError,
+  keyOf,
+  type Listed,
+  type ObjectSource,
+  type ResourceName,
+} from '../api/source.ts';
+import type { KubernetesObject } from '../api/values.ts';
 import type { Manifest } from './manifest.ts';
-import type { KubernetesObject } from './values.ts';
-
-export type ResourceName = keyof Manifest;
-
-export interface Change {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  readonly resource: ResourceName;
-  readonly object: KubernetesObject;
-  readonly version: number;
-}
 
 /** Changes kept; a watch from before the oldest is refused with 410. */
 const CHANGES_MAX = 1000;
@@ -22,20 +21,22 @@ interface Kept {
   readonly text: string;
 }
 
-export class ObjectMemory {
-  /** Version of the last change. Starts above 0, which has a meaning of its own in the API. */
+export class ObjectMemory implements ObjectSource {
   version = 1;
   readonly #changesMax: number;
   readonly #kept: Readonly<Record<ResourceName, Map<string, Kept>>>;
-  readonly #listeners = new Set<(change: Change) => void>();
+  readonly #listeners = new Set<() => void>();
+  /** In the order of their versions, which have no gaps. */
   #changes: Change[] = [];
-  /** Version before the oldest change that is still kept. */
-  #oldest = 1;
 
   constructor(changesMax = CHANGES_MAX) {
     this.#changesMax = changesMax;
     const kept = (): Map<string, Kept> => new Map();
     this.#kept = { namespaces: kept(), services: kept(), endpointslices: kept(), pods: kept(), serviceimports: kept() };
+  }
+
+  get oldestVersion(): number {
+    return this.version - this.#changes.length;
   }
 
   /** Makes the memory equal to the manifest; returns how many objects were added, changed and removed. */
@@ -51,51 +52,52 @@ export class ObjectMemory {
         const text = JSON.stringify(object);
         if (before?.text === text) continue;
         counts[before === undefined ? 0 : 1]++;
-        const versioned = this.#change(before === undefined ? 'ADDED' : 'MODIFIED', resource, object);
-        kept.set(key, { object: versioned, text });
+        const type = before === undefined ? 'ADDED' : 'MODIFIED';
+        kept.set(key, { object: this.#change(type, resource, object, before?.object), text });
       }
       for (const key of gone) {
-        this.#change('DELETED', resource, kept.get(key)!.object);
+        const { object } = kept.get(key)!;
+        this.#change('DELETED', resource, object, object);
         kept.delete(key);
         counts[2]++;
       }
     }
+    for (const listener of this.#listeners) listener();
     return counts;
   }
 
-  /** Objects in key order. */
-  list(resource: ResourceName): readonly (readonly [key: string, object: KubernetesObject])[] {
-    const entries = [...this.#kept[resource]].map(([key, kept]) => [key, kept.object] as const);
-    return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  list(resource: ResourceName, version: number, after: string): Listed[] {
+    if (version < this.oldestVersion) throw new ForgottenError();
+    const objects = new Map([...this.#kept[resource]].map(([key, { object }]) => [key, object]));
+    for (let at = this.version; at > version; at--) {
+      const change = this.changeAt(at);
+      if (change.resource !== resource) continue;
+      if (change.before === undefined) objects.delete(keyOf(change.object));
+      else objects.set(keyOf(change.object), change.before);
+    }
+    const listed = [...objects].map(([key, object]) => ({ key, object }));
+    return listed.filter(({ key }) => key > after).sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** Changes after `version`; undefined if that is too long ago, or has not been yet. */
-  since(version: number): readonly Change[] | undefined {
-    if (version < this.#oldest || version > this.version) return undefined;
-    return this.#changes.filter((change) => change.version > version);
+  changeAt(version: number): Change {
+    return this.#changes[version - this.oldestVersion - 1]!;
   }
 
-  /** Calls back for each change from now on, until the returned function is called. */
-  listen(listener: (change: Change) => void): () => void {
+  listen(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  #change(type: Change['type'], resource: ResourceName, plain: KubernetesObject): KubernetesObject {
+  #change(
+    type: Change['type'],
+    resource: ResourceName,
+    plain: KubernetesObject,
+    before: KubernetesObject | undefined,
+  ): KubernetesObject {
     const version = ++this.version;
     const object = { ...plain, metadata: { ...plain.metadata, resourceVersion: String(version) } };
-    const change = { type, resource, object, version };
-    this.#changes.push(change);
-    if (this.#changes.length > this.#changesMax) {
-      this.#oldest = this.#changes[0]!.version;
-      this.#changes = this.#changes.slice(1);
-    }
-    for (const listener of this.#listeners) listener(change);
+    this.#changes.push({ type, resource, object, before, version });
+    if (this.#changes.length > this.#changesMax) this.#changes = this.#changes.slice(1);
     return object;
   }
-}
-
-function keyOf(object: KubernetesObject): string {
-  const { namespace, name } = object.metadata;
-  return namespace === undefined ? name : `${namespace}/${name}`;
 }

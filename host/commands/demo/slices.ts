@@ -2,7 +2,7 @@
 // service and address family, as many endpoints as there are.
 
 import { isIPv6 } from 'node:net';
-import { type KubernetesObject, record, records } from './values.ts';
+import { type KubernetesObject, record, records } from '../api/values.ts';
 
 export function deriveSlices(
   services: readonly KubernetesObject[],

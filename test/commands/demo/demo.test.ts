@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../../host/clock.ts';
-import { listenDemoApi } from '../../../host/commands/demo/api.ts';
+import { listenApi } from '../../../host/commands/api/api.ts';
 import { startDemoCluster } from '../../../host/commands/demo/cluster.ts';
 import { ManifestError, parseManifest } from '../../../host/commands/demo/manifest.ts';
 import { ObjectMemory } from '../../../host/commands/demo/objects.ts';
@@ -90,7 +90,7 @@ async function listed(url: string): Promise<{ status: number; body: Record<strin
 async function api(t: TestContext, text: string, changesMax?: number): Promise<{ memory: ObjectMemory; url: string }> {
   const memory = new ObjectMemory(changesMax);
   memory.replace(parseManifest(text));
-  const { url, close } = await listenDemoApi(memory, { bookmarkMs: 20 });
+  const { url, close } = await listenApi(memory, { address: '127.0.0.1', port: 0, bookmarkMs: 20 });
   t.after(close);
   return { memory, url };
 }
@@ -188,9 +188,9 @@ test('services without an address get one that nobody has', () => {
   assert.deepEqual(addresses, ['10.96.1.0', '10.96.1.1', '10.96.1.2']);
 });
 
-test('a list comes in pages, and its token dies with a change', async (t) => {
+test('a list comes in pages, all of one version until that is forgotten', async (t) => {
   const text = ['a', 'b', 'c'].map((name, i) => service(name, `10.0.0.${i}`)).join('---\n');
-  const { memory, url } = await api(t, text);
+  const { memory, url } = await api(t, text, 6);
   const path = `${url}/api/v1/services`;
   const first = await listed(`${path}?limit=2`);
   const metadata = first.body['metadata'] as Record<string, string>;
@@ -201,6 +201,8 @@ test('a list comes in pages, and its token dies with a change', async (t) => {
   assert.equal((second.body['items'] as unknown[]).length, 1);
   assert.deepEqual(second.body['metadata'], { resourceVersion: metadata['resourceVersion'] });
   memory.replace(parseManifest(service('a', '10.0.0.9')));
+  assert.deepEqual((await listed(next)).body['items'], second.body['items']);
+  for (let i = 0; i < 4; i++) memory.replace(parseManifest(service('a', `10.0.1.${i}`)));
   assert.equal((await listed(next)).status, 410);
 });
 
@@ -208,7 +210,10 @@ test('a watch begins with everything, with a version, or not at all', async (t) 
   const { memory, url } = await api(t, service('a', '10.0.0.1'), 3);
   const path = `${url}/api/v1/services?watch=true`;
   const types = (events: Record<string, unknown>[]) => events.map((event) => event['type']);
-  const initial = await watchLines(`${path}&sendInitialEvents=true&allowWatchBookmarks=true`, 2);
+  const initial = await watchLines(
+    `${path}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
+    2,
+  );
   assert.deepEqual(types(initial).slice(0, 2), ['ADDED', 'BOOKMARK']);
   const end = initial[1]!['object'] as { metadata: { annotations: object; resourceVersion: string } };
   assert.deepEqual(end.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });

@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly shards?: number;
   /** Do not wait for /ready: the API server is not meant to answer. */
   readonly isUnsynced?: boolean;
+  /** How long it may take to be ready, 60 s by default. */
+  readonly withinMs?: number;
   /** The words of a command that runs the server in its place: taskset, prlimit. */
   readonly under?: readonly string[];
   /** More `@WORD@`s of the Corefile. */
@@ -105,7 +107,7 @@ export async function startServer(seat: Seat, template: string, options: ServerO
   const [first, ...rest] = [...(options.under ?? []), command, ...args];
   const child = new Child(`${seat}-${ports.dns}`, first!, rest, options.env === undefined ? {} : { env: options.env });
   const server = new DnsServer(seat, child, ports, corefilePath);
-  await waitUntilServing(server, !options.isUnsynced && template.includes('@READY@'));
+  await waitUntilServing(server, !options.isUnsynced && template.includes('@READY@'), options.withinMs);
   return server;
 }
 

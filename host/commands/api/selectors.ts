@@ -4,10 +4,15 @@ import { type KubernetesObject, record } from './values.ts';
 
 export type Filter = (object: KubernetesObject) => boolean;
 
+/** The filter of a request without selectors. */
+export const everything: Filter = () => true;
+
 /** The filter of a request; undefined if it asks for what this API does not know. */
 export function filterOf(query: URLSearchParams): Filter | undefined {
-  const fields = fieldFilter(query.get('fieldSelector') ?? '');
-  const labels = labelFilter(query.get('labelSelector') ?? '');
+  const [field, label] = [query.get('fieldSelector') ?? '', query.get('labelSelector') ?? ''];
+  if (field === '' && label === '') return everything;
+  const fields = fieldFilter(field);
+  const labels = labelFilter(label);
   return fields && labels && ((object) => fields(object) && labels(object));
 }
 
