@@ -50,6 +50,11 @@ export class Pool {
     return this.#store.at + entry * MMSGHDR_BYTES;
   }
 
+  /** Makes the mmsghdr of `entry` stand for `count` entries, see kernel.ts cutInto(). */
+  join(entry: number, count: number): void {
+    writeWord(this.#store, entry * MMSGHDR_BYTES + 24, count);
+  }
+
   /** Makes entry ready to be sent under `id`; returns the index of its question. */
   patch(entry: number, id: number): number {
     const { octets } = this.#store;

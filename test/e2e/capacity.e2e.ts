@@ -1,12 +1,11 @@
 // At and beyond capacity: more queries than the server can answer, garbage, thousands of TCP connections, an upstream that
 // does not keep up. Those who ask little must not suffer, and memory must be bounded and come back.
 //
-// Figures are printed. The bounds are wide: they are to hold on a machine that does other things as well.
+// Figures are printed. The bounds hold on a machine that does other things as well: what is answered counts by the server's
+// CPU time, and how long somebody waited, less what the machine kept server and client waiting for a core.
 
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
-import { after, before, test } from 'node:test';
-import { readObjects } from '../cases/objects.ts';
+import { test } from 'node:test';
 import {
   assertServed,
   Bystander,
@@ -16,28 +15,34 @@ import {
   probedText,
   settledBytes,
   watchPeak,
+  watchWaits,
 } from './capacity/measures.ts';
 import type { LaneOutcome } from './capacity/order.ts';
-import { bench, onServersCore, questionFile, send, startSlowUpstream } from './capacity/processes.ts';
+import { isOverload, overload, type Round, roundText } from './capacity/overload.ts';
+import { bench, questionFile, send, startSlowUpstream } from './capacity/processes.ts';
+import {
+  assertAllAnswered,
+  assertAllRight,
+  CLUSTER,
+  descriptorCount,
+  growthMax,
+  isWasmdns,
+  print,
+  useStage,
+  WEB,
+  WEB_ANSWER,
+  withServer,
+} from './capacity/stage.ts';
 import { Crowd, pipeline } from './capacity/streams.ts';
+import { percentile } from './support/ask.ts';
 import { sleep, until } from './support/child.ts';
-import { ControlPlane } from './support/control-plane.ts';
 import { freePort } from './support/ports.ts';
-import { corefileTemplate, type DnsServer, seatUnderTest, startServer } from './support/server.ts';
-import { Upstream } from './support/upstream.ts';
+import { corefileTemplate, type DnsServer } from './support/server.ts';
 
-const WEB = 'web.demo.svc.cluster.local';
-const WEB_ANSWER = 'NOERROR 10.96.0.80';
-const CLUSTER = [
-  `${WEB} A NOERROR 1`,
-  `${WEB} AAAA NOERROR 0`,
-  `${WEB} SRV NOERROR 2`,
-  'db.demo.svc.cluster.local A NOERROR 3',
-  'db.demo.svc.cluster.local SRV NOERROR 3',
-  'nosuch.demo.svc.cluster.local A NXDOMAIN 0',
-  '80.0.96.10.in-addr.arpa PTR NOERROR 1',
-  '10-1-2-3.demo.pod.cluster.local A NOERROR 1',
-];
+useStage();
+
+/** Overloads that the median is taken of. */
+const ROUNDS = 3;
 const QUERIES = 100_000;
 const CONNECTIONS = 10_000;
 /** Limit of open files in one test. */
@@ -45,102 +50,34 @@ const FILES = 256;
 /** Clients that never read, and what each has to say: some megabytes of replies, which no socket buffer takes. */
 const DEAF = 60;
 const SLOW_READERS = 20;
+/** Clients that send most of a large query, and no more: many times what they may keep together. */
+const HALVES = 3000;
 const PIPELINED = 60_000;
 
-/** CoreDNS in the seat under test promises less: then the figures are printed, and only what both promise is checked. */
-const isWasmdns = seatUnderTest === 'wasmdns';
-const growthMax = (bytes: number): number => (isWasmdns ? bytes : Number.POSITIVE_INFINITY);
-
-let plane: ControlPlane;
-let upstream: Upstream;
-
-before(async () => {
-  plane = await ControlPlane.start();
-  upstream = await Upstream.start();
-  await plane.api.createAll(readObjects('demo.yaml'));
-});
-
-after(async () => {
-  await upstream.stop();
-  await plane.stop();
-});
-
-interface Place {
-  readonly template?: string;
-  readonly words?: Readonly<Record<string, number>>;
-  readonly under?: readonly string[];
-}
-
-async function withServer(work: (server: DnsServer) => Promise<void>, place: Place = {}): Promise<void> {
-  const server = await startServer(seatUnderTest, place.template ?? corefileTemplate('kubeadm'), {
-    kubeconfig: plane.writeKubeconfig(),
-    upstreamPort: upstream.port,
-    under: [...onServersCore, ...(place.under ?? [])],
-    words: place.words ?? {},
-  });
-  try {
-    await work(server);
-    assert.equal(server.child.hasExited, false, server.child.output().slice(-2000));
-  } finally {
-    await server.stop();
-  }
-}
-
-function descriptorCount({ child }: DnsServer): number {
-  return readdirSync(`/proc/${child.pid}/fd`).length;
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-/** Whatever the server has read is answered, and rightly; a busy machine may have lost a little before. */
-function assertAllRight(lane: LaneOutcome, dropped = 0): void {
-  assert.equal(lane.answered, lane.right, `${lane.name}: ${lane.firstWrong}`);
-  assertAllAnswered(lane, dropped);
-}
-
-function assertAllAnswered(lane: LaneOutcome, dropped = 0): void {
-  assert.equal(lane.stray, 0, `${lane.name}: replies to nothing`);
-  const lost = lane.sent - lane.answered;
-  assert.ok(
-    lost <= dropped && lost <= lane.sent / 3,
-    `${lane.name}: ${lost} of ${lane.sent} lost, ${dropped} by the kernel`,
-  );
-}
-
 test('twice as many queries as the server can answer', () =>
-  withServer(async (server) => {
-    const { port } = server;
-    const file = questionFile(CLUSTER);
-    const serverPids = [server.child.pid];
-    const closed = await bench({ mode: 'closed', port, file, sockets: 8, seconds: 3, serverPids });
-    assert.equal(closed.wrong, 0, closed.firstWrong);
-    const before = await settledBytes(server, 500);
-    const bystander = new Bystander(server, WEB, WEB_ANSWER);
-    const since = cpuSeconds(server);
-    const lanes = [{ name: 'cluster', port, sockets: 8, rate: 2 * closed.qps, file }];
-    const sent = await send({ lanes, seconds: 5, lingerSeconds: 1 });
-    const cpu = cpuSeconds(server) - since;
-    const probed = await bystander.stop();
-    const lane = sent.lanes[0]!;
-    const offered = lane.sent / sent.seconds / closed.qps;
-    const rate = lane.rightInTime / sent.seconds / closed.qps;
-    // What a second of its CPU time is worth: holds on a machine that gives the server less of it now than before
-    const worth = lane.right / cpu / (closed.right / closed.serverCpuSeconds);
-    const growth = (await settledBytes(server, 2000, before + 4e6)) - before;
-    const percent = (share: number) => `${(share * 100).toFixed(0)} %`;
-    print(
-      `overload: capacity ${closed.qps.toFixed(0)}/s, offered ${offered.toFixed(2)} times that; right answers a second ` +
-        `${percent(rate)}, a CPU second ${percent(worth)} of it; latency p50 ${lane.p50Ms.toFixed(1)} ` +
-        `p99 ${lane.p99Ms.toFixed(1)} ms; memory ${megabytes(before)} grew by ${megabytes(growth)}; ${probedText(probed)}`,
-    );
-    assert.equal(lane.answered, lane.right, lane.firstWrong);
-    assert.ok(droppedDatagrams(server) > 0, 'the server was not overloaded');
-    assert.ok(worth >= 0.7, `right answers a CPU second fell to ${percent(worth)}`);
-    assert.ok(growth < growthMax(16e6), `memory grew by ${megabytes(growth)}`);
-    assertServed(probed);
-  }));
+  withServer(
+    async (server) => {
+      const bystander = new Bystander(server, WEB, WEB_ANSWER);
+      const rounds: Round[] = [];
+      let before = 0;
+      // A round in which the machine gave the sender too little is no overload
+      while (rounds.filter(isOverload).length < ROUNDS && rounds.length < 3 * ROUNDS) {
+        rounds.push(await overload(server));
+        before ||= await settledBytes(server, 500);
+      }
+      const probed = await bystander.stop();
+      const growth = (await settledBytes(server, 2000, before + 4e6)) - before;
+      for (const round of rounds) print(`overload: ${roundText(round)}`);
+      print(`overload: memory ${megabytes(before)} grew by ${megabytes(growth)}; ${probedText(probed)}`);
+      const worths = rounds.filter(isOverload).map(({ worth }) => worth);
+      assert.equal(worths.length, ROUNDS, 'the server was not overloaded');
+      assert.ok(percentile(worths, 0.5) >= 0.9, `right answers a CPU second fell to ${percentile(worths, 0.5)}`);
+      assert.ok(growth < growthMax(16e6), `memory grew by ${megabytes(growth)}`);
+      assertServed(probed);
+    },
+    // As many clients that ask one thing each: no two replies go to the same, so none leave together
+    { env: { ...(process.env as Record<string, string>), WASMDNS_UDP_SEGMENT: '0' } },
+  ));
 
 test('half of the datagrams are garbage', () =>
   withServer(async (server) => {
@@ -202,7 +139,7 @@ test('10,000 idle TCP connections', () =>
       lanes: [lane],
     } = await send({ lanes: [{ name: 'udp', port, sockets: 4, rate: 5000, file }], seconds: 2, lingerSeconds: 1 });
     // CoreDNS core, A4: a connection that is silent for 10 s is closed
-    await until('the idle connections are closed', 15_000, () => crowd.openCount === 0, 100);
+    await until('the idle connections are closed', 30_000, () => crowd.openCount === 0, 100);
     const probed = await bystander.stop();
     const peak = peakOf() - before;
     const growth = (await settledBytes(server, 3000, before + 20e6)) - before;
@@ -275,18 +212,20 @@ const SLOW = corefileTemplate('kubeadm')
 `,
   );
 
+const isEmpty = (rcodes: object): boolean => Object.keys(rcodes).length === 0;
+
 for (const [zone, what, isRight] of [
   [
     'limited',
     'answers after a second, max_concurrent 1000',
-    ({ 0: right = 0, 5: refused = 0 }) => right > 2000 && refused > 2000,
+    ({ 0: right = 0, 5: refused = 0, ...others }) => right > 2000 && refused > 2000 && isEmpty(others),
   ],
   [
     'slow',
     'answers after a second',
-    ({ 0: right = 0, 2: failed = 0 }) => right > 0.6 * QUERIES && failed < 0.4 * QUERIES,
+    ({ 0: right = 0, 2: failed = 0, ...others }) => right > 10 * failed && isEmpty(others),
   ],
-  ['mute', 'never answers', ({ 2: failed = 0 }) => failed > 0.6 * QUERIES],
+  ['mute', 'never answers', ({ 2: failed = 0, ...others }) => failed > 0 && isEmpty(others)],
 ] as readonly [string, string, (rcodes: Readonly<Record<number, number>>) => boolean][]) {
   test(`100,000 queries for an upstream that ${what}`, async () => {
     const words = { SLOW: await freePort(), MUTE: await freePort() };
@@ -318,7 +257,13 @@ async function offerToSlow(
   const peakOf = watchPeak(server);
   const droppedBefore = droppedDatagrams(server);
   const bystander = new Bystander(server, WEB, WEB_ANSWER);
-  const { lanes, seconds } = await send({ lanes: [slow, cluster], seconds: QUERIES / slow.rate, lingerSeconds: 12 });
+  const waited = watchWaits(server);
+  const { lanes, seconds, waitedMs } = await send({
+    lanes: [slow, cluster],
+    seconds: QUERIES / slow.rate,
+    lingerSeconds: 12,
+  });
+  const serverWaitedMs = waited();
   const probed = await bystander.stop();
   const dropped = droppedDatagrams(server) - droppedBefore;
   const [offered, beside] = lanes as [LaneOutcome, LaneOutcome];
@@ -330,12 +275,13 @@ async function offerToSlow(
       `memory ${megabytes(before)} peak +${megabytes(peak)}, afterwards +${megabytes(growth)}; ${probedText(probed)}`,
   );
   if (!isWasmdns) return;
-  assert.ok(offered.sent > 0.9 * QUERIES, `only ${offered.sent} queries`);
+  // What server and sender waited for their cores is the machine's doing
+  assert.ok(offered.sent > 0.9 * QUERIES || waitedMs > 500, `only ${offered.sent} queries`);
+  assert.ok(dropped === 0 || serverWaitedMs > 100, `the server had its core, and was too slow for ${dropped} queries`);
   assertAllAnswered(offered, dropped);
   assert.ok(isRight(offered.rcodes), JSON.stringify(offered.rcodes));
   assertAllRight(beside, dropped);
-  // Where the kernel had to drop datagrams, the machine gave the server too little time for any promise
-  assert.ok(dropped > 0 || beside.p99Ms < 1000, `cluster names wait for ${beside.p99Ms.toFixed(0)} ms`);
+  assert.ok(beside.p99Ms < 250 + serverWaitedMs + waitedMs, `cluster names wait for ${beside.p99Ms.toFixed(0)} ms`);
   assertServed(probed);
   assert.ok(peak < 150e6, `memory grew by ${megabytes(peak)}`);
   assert.ok(growth < 40e6, `memory stays ${megabytes(growth)} higher`);
@@ -361,7 +307,7 @@ test('new TCP connections in a burst, half-open ones, slow readers and clients t
     ]);
     assert.equal(slow.closed, 0, 'slow readers are cut off');
     clearInterval(reading);
-    await until('half-open, deaf and slow clients are cut off', 20_000, () => descriptorCount(server) < 100, 100);
+    await until('half-open, deaf and slow clients are cut off', 60_000, () => descriptorCount(server) < 100, 100);
     const probed = await bystander.stop();
     const peak = peakOf() - before;
     for (const crowd of [halfOpen, deaf, slow]) crowd.end();
@@ -377,5 +323,37 @@ test('new TCP connections in a burst, half-open ones, slow readers and clients t
     assertServed(probed);
     if (!isWasmdns) return;
     assert.ok(peak < 120e6, `memory grew by ${megabytes(peak)}`);
+    assert.ok(growth < 60e6, `memory stays ${megabytes(growth)} higher`);
+  }));
+
+test('clients that keep the server waiting with large halves of queries, and others that never read', () =>
+  withServer(async (server) => {
+    const { port } = server;
+    const before = await settledBytes(server, 500);
+    const peakOf = watchPeak(server);
+    const bystander = new Bystander(server, WEB, WEB_ANSWER);
+    const [halves, deaf] = [new Crowd(), new Crowd()];
+    const half = Buffer.alloc(60_000);
+    half.writeUInt16BE(65535);
+    await Promise.all([
+      halves.open(port, HALVES, half),
+      deaf.open(port, 2 * DEAF, pipeline('db.demo.svc.cluster.local', PIPELINED), false),
+    ]);
+    await sleep(1000);
+    const peak = peakOf() - before;
+    const closed = halves.closed;
+    await until('all of them are cut off', 60_000, () => descriptorCount(server) < 100, 100);
+    const probed = await bystander.stop();
+    for (const crowd of [halves, deaf]) crowd.end();
+    const growth = (await settledBytes(server, 3000, before + 20e6)) - before;
+    print(
+      `halves: ${HALVES} clients with ${megabytes(HALVES * half.length)} of half queries, ${2 * DEAF} that never read; ${closed} halves ` +
+        `closed after a second; memory ${megabytes(before)} peak +${megabytes(peak)}, afterwards +${megabytes(growth)}; ${probedText(probed)}`,
+    );
+    assertServed(probed);
+    if (!isWasmdns) return;
+    assert.ok(closed > HALVES / 3, `only ${closed} of them are closed`);
+    // 32 MiB for what they have sent, and what the connections themselves take
+    assert.ok(peak < 90e6, `memory grew by ${megabytes(peak)}`);
     assert.ok(growth < 60e6, `memory stays ${megabytes(growth)} higher`);
   }));

@@ -11,6 +11,8 @@ export interface Lane {
   readonly file?: string;
   /** random: any octets · cut: a query that ends within its name · replies: QR=1 */
   readonly garbage?: 'random' | 'cut' | 'replies';
+  /** The questions are of one length: they leave by the batch, and the kernel cuts it up. More than a server can take. */
+  readonly isJoined?: boolean;
 }
 
 export interface Order {
@@ -43,5 +45,7 @@ export interface LaneOutcome {
 export interface Outcome {
   /** Of sending. */
   readonly seconds: number;
+  /** How long the sender has waited for its core, in milliseconds. */
+  readonly waitedMs: number;
   readonly lanes: readonly LaneOutcome[];
 }

@@ -1,5 +1,6 @@
 /** Sends datagrams in an open loop: `node sender.ts '<Order as JSON>'` prints one Outcome as JSON. */
-import { close, connectUdp, MSG_DONTWAIT, recvmmsg, sendmmsg, waiter } from '../../../bench/load/kernel.ts';
+import { readFileSync } from 'node:fs';
+import { close, connectUdp, cutInto, MSG_DONTWAIT, recvmmsg, sendmmsg, waiter } from '../../../bench/load/kernel.ts';
 import { BATCH, Pool, ReceiveSlots } from '../../../bench/load/lanes.ts';
 import { Samples } from '../../../bench/load/paced.ts';
 import { type Question, readQuestions } from '../../../bench/load/questions.ts';
@@ -45,6 +46,7 @@ class Sender {
     const questions = lane.file === undefined ? garbage(lane.garbage ?? 'random') : readQuestions(lane.file);
     this.sockets = Array.from({ length: lane.sockets }, () => new Socket(lane.port));
     this.#pool = new Pool(questions, Math.floor(performance.timeOrigin * 1000) % 9e9);
+    if (lane.isJoined === true) for (const { fd } of this.sockets) cutInto(fd, lengthOf(questions));
     if (lane.file !== undefined) this.#tally = new Tally(questions, false);
   }
 
@@ -60,7 +62,7 @@ class Sender {
       const id = (socket.nextId + ahead) & 0xffff;
       socket.asked[id] = this.#pool.patch(this.#position + ahead, id);
     }
-    const sent = Math.max(0, sendmmsg(socket.fd, this.#pool.headerAt(this.#position), count, MSG_DONTWAIT));
+    const sent = Math.max(0, this.#sendBatch(socket, count));
     for (let ahead = 0; ahead < sent; ahead++) {
       const id = (socket.nextId + ahead) & 0xffff;
       socket.isOut[id] = 1;
@@ -70,6 +72,13 @@ class Sender {
     this.#position = (this.#position + sent) % this.#pool.count;
     this.sent += sent;
     return sent;
+  }
+
+  #sendBatch({ fd }: Socket, count: number): number {
+    const header = this.#pool.headerAt(this.#position);
+    if (this.lane.isJoined !== true) return sendmmsg(fd, header, count, MSG_DONTWAIT);
+    this.#pool.join(this.#position, count);
+    return sendmmsg(fd, header, 1, MSG_DONTWAIT) * count;
   }
 
   receive(slots: ReceiveSlots, isInTime: boolean): number {
@@ -120,6 +129,13 @@ class Sender {
   }
 }
 
+/** Of all of them. */
+function lengthOf(questions: readonly Question[]): number {
+  const bytes = questions[0]!.message.length;
+  if (questions.some(({ message }) => message.length !== bytes)) throw new Error('the questions differ in length');
+  return bytes;
+}
+
 /** Messages that ask nothing, the same in every run. */
 function garbage(kind: NonNullable<Lane['garbage']>): Question[] {
   const random = new Random(6);
@@ -163,7 +179,8 @@ function run({ lanes, seconds, lingerSeconds }: Order): void {
     if (moved === 0) poll.wait(REST_WAIT_MS);
   }
   for (const { sockets } of senders) for (const { fd } of sockets) close(fd);
-  const outcome = { seconds: sentSeconds, lanes: senders.map((sender) => sender.outcome()) };
+  const waitedMs = Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[1]) / 1e6;
+  const outcome = { seconds: sentSeconds, waitedMs, lanes: senders.map((sender) => sender.outcome()) };
   process.stdout.write(`${JSON.stringify(outcome)}\n`);
 }
 
