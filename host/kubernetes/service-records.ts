@@ -59,15 +59,28 @@ export class ServiceRecords {
     const gone = this.#many.update(entry, service, slices);
     if (gone !== undefined) this.gone.push(...gone);
     else {
-      this.#publishAll(entry, service, slices);
-      this.#many.adopt(entry, service, slices);
+      const part = this.#partOf(entry, service, slices);
+      this.#publishAll(entry, service, slices, part);
+      if (part !== 'own') this.#many.adopt(entry, service, slices);
     }
     entry.publishedService = service;
     entry.publishedSlices = slices;
   }
 
-  #publishAll(entry: ServiceEntry, service: Service | undefined, slices: ServiceEntry['slices']): void {
-    let part: OwnerPart = service === entry.publishedService && this.#isApart(service) ? 'endpoints' : 'all';
+  /** What may differ: another port of a service with an address does not touch its endpoints. */
+  #partOf(entry: ServiceEntry, service: Service | undefined, slices: ServiceEntry['slices']): OwnerPart {
+    if (!this.#isApart(service)) return 'all';
+    if (service === entry.publishedService) return 'endpoints';
+    return slices === entry.publishedSlices && this.#isApart(entry.publishedService) ? 'own' : 'all';
+  }
+
+  #publishAll(
+    entry: ServiceEntry,
+    service: Service | undefined,
+    slices: ServiceEntry['slices'],
+    differing: OwnerPart,
+  ): void {
+    let part = differing;
     if (service !== undefined && entry.publishedSlices.length === 0 && this.#putEndpoints(service, slices)) {
       if (part === 'endpoints') return;
       part = 'own';

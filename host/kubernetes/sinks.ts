@@ -134,6 +134,7 @@ export class ServiceSink implements ObjectSink<Service> {
     const before = entry.service ?? NO_ADDRESSES;
     const after = service ?? NO_ADDRESSES;
     for (const [key, family] of FAMILIES) {
+      if (before[key] === after[key]) continue;
       model.addresses.removeAll(before[key], family, entry.number);
       model.addresses.addAll(after[key], family, entry.number);
       for (const address of [...cutAddresses(before[key], family), ...cutAddresses(after[key], family)]) {

@@ -134,6 +134,24 @@ test('an update writes what it changes and no more', () => {
   assert.equal(cluster.store.puts, 4);
 });
 
+test('another port of a service with an address writes its own names, and no endpoint or address of it', () => {
+  const cluster = new TestCluster();
+  cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
+  cluster.apply({ kind: 'service', object: WEB, isThere: true });
+  const endpoints = Array.from({ length: 100 }, (_, i) => ({ addresses: [`10.1.0.${i}`], conditions: {} }));
+  cluster.apply({ kind: 'slice', object: sliceNamed('s', 'web', endpoints), isThere: true });
+  cluster.flush();
+  cluster.store.puts = 0;
+  cluster.store.finds = 0;
+  const ports = [{ name: 'http', protocol: 'TCP', port: 81 }];
+  cluster.apply({ kind: 'service', object: { ...WEB, spec: { ...WEB.spec, ports } }, isThere: true });
+  cluster.flush();
+  assert.equal(cluster.store.puts, 2);
+  // The target of the port's SRV record.
+  assert.equal(cluster.store.finds, 1);
+  assert.equal(cluster.store.at('http.tcp.web.a.svc'), 'A 0a090909; SRV 0/100/81/web.a.svc');
+});
+
 test('an endpoint without a hostname is named by its address', () => {
   const cluster = new TestCluster();
   cluster.apply({ kind: 'namespace', name: 'a', isThere: true });
