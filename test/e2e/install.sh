@@ -3,10 +3,13 @@
 # (built from their published Go modules, so nothing but the Go module proxy is needed) and, from Debian's
 # packages, dig, dnsperf and the bench's peers.
 #
-#   test/e2e/install.sh [etcd] [kube-apiserver] [coredns] [helm] [apt]     without arguments: all of them
+#   test/e2e/install.sh [etcd] [kube-apiserver] [coredns] [helm] [apt]     without arguments: all of these
+#
+# What a whole cluster needs beside them (test/cluster/) is installed only when it is named: kube-controller-manager,
+# kube-scheduler, kube-proxy, kubelet, kubectl and, from Debian's packages, containerd.
 #
 # Binaries land in ${WASMDNS_TOOLS:-$HOME/.cache/wasmdns-tools}/bin and stay there between runs; a second run
-# takes no time. First run: about 15 minutes on 2 cores.
+# takes no time. First run: about 15 minutes on 2 cores, 8 more for the cluster's.
 set -euo pipefail
 tools=${WASMDNS_TOOLS:-$HOME/.cache/wasmdns-tools}
 kubernetes=1.36.3 etcd=3.7.3 coredns=1.14.7 helm=4.3.1
@@ -53,12 +56,18 @@ GO
   go build -mod=mod -buildvcs=false -ldflags '-s -w' -o "$tools/bin/etcd" ./etcd
 }
 
-# k8s.io/kubernetes names its staging modules at v0.0.0; each is replaced by its published version.
-install_kube-apiserver() {
-  [ -x "$tools/bin/kube-apiserver" ] && return
+# One of Kubernetes' own commands.
+install_kubernetes() {
+  [ -x "$tools/bin/$1" ] && return
   need_go
   mkdir -p "$tools/build-kubernetes"
   cd "$tools/build-kubernetes"
+  grep -q "k8s.io/kubernetes v$kubernetes\$" go.mod 2> /dev/null || wrap_kubernetes
+  go build -mod=mod -buildvcs=false -ldflags '-s -w' -o "$tools/bin/" "k8s.io/kubernetes/cmd/$1"
+}
+
+# k8s.io/kubernetes names its staging modules at v0.0.0; each is replaced by its published version.
+wrap_kubernetes() {
   local gomod module
   gomod=$(go mod download -json "k8s.io/kubernetes@v$kubernetes" | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
   rm -f go.mod go.sum
@@ -68,13 +77,20 @@ install_kube-apiserver() {
   done
   go mod edit -require "k8s.io/kubernetes@v$kubernetes"
   printf 'package tools\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver/app"\n' > tools.go
-  go build -mod=mod -buildvcs=false -ldflags '-s -w' -o "$tools/bin/" k8s.io/kubernetes/cmd/kube-apiserver
+}
+
+install_apt() {
+  install_packages bind9-dnsutils dnsperf knot nsd unbound dnsdist openssl curl iproute2
+}
+
+install_containerd() {
+  install_packages containerd containernetworking-plugins runc nftables conntrack iproute2 procps openssl busybox-static
 }
 
 # The packages' services must not start: a policy-rc.d of our own forbids it while apt runs.
-install_apt() {
+install_packages() {
   local missing=() package policy=/usr/sbin/policy-rc.d ours=
-  for package in bind9-dnsutils dnsperf knot nsd unbound dnsdist openssl curl iproute2; do
+  for package in "$@"; do
     dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -90,7 +106,8 @@ install_apt() {
 
 for part in "$@"; do
   (case $part in
-    apt | coredns | etcd | helm | kube-apiserver) "install_$part" ;;
+    apt | coredns | etcd | helm | containerd) "install_$part" ;;
+    kube-apiserver | kube-controller-manager | kube-scheduler | kube-proxy | kubelet | kubectl) install_kubernetes "$part" ;;
     *) echo "install.sh: unknown part '$part'" >&2; exit 1 ;;
   esac)
 done

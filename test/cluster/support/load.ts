@@ -1,0 +1,135 @@
+// A steady load of queries, and what became of each: run in the cluster's network namespace.
+//
+//   node test/cluster/support/load.ts '{"address": "10.96.0.10", "port": 53, "name": ..., ...}'     prints a LoadResult
+//
+// A query without a reply after `timeoutMs` is lost, as is one that the kernel would not send. Nothing is asked twice.
+
+import { createSocket, type Socket } from 'node:dgram';
+
+export interface LoadOrder {
+  readonly address: string;
+  readonly port: number;
+  /** Question, type A. */
+  readonly name: string;
+  readonly queriesPerSecond: number;
+  readonly seconds: number;
+  /** Sockets that ask in turn, each from its own port all the time; 0 = a new socket and port for each query. */
+  readonly sockets: number;
+  readonly timeoutMs: number;
+}
+
+export interface LoadResult {
+  readonly sent: number;
+  readonly lost: number;
+  /** Replies that are no NOERROR with an answer. */
+  readonly wrong: number;
+  /** When lost queries were sent, in seconds since the start: first and last of them. */
+  readonly lostBetween: readonly [number, number] | undefined;
+  readonly slowestMs: number;
+}
+
+const TICK_MS = 5;
+
+interface Lane {
+  readonly socket: Socket;
+  readonly sentAtMs: Map<number, number>;
+  nextId: number;
+}
+
+class Load {
+  readonly #order: LoadOrder;
+  readonly #message: Buffer;
+  readonly #lanes: Lane[] = [];
+  readonly #lostAtMs: number[] = [];
+  readonly #startedMs = performance.now();
+  #sent = 0;
+  #wrong = 0;
+  #slowestMs = 0;
+
+  constructor(order: LoadOrder) {
+    this.#order = order;
+    this.#message = questionOf(order.name);
+  }
+
+  async run(): Promise<LoadResult> {
+    const { queriesPerSecond, seconds, sockets, timeoutMs } = this.#order;
+    const lanes = await Promise.all(Array.from({ length: sockets }, () => this.#open()));
+    this.#lanes.push(...lanes);
+    const startedMs = performance.now();
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        const dueMs = Math.min(performance.now() - startedMs, seconds * 1000);
+        while (this.#sent < (dueMs / 1000) * queriesPerSecond) this.#ask();
+        if (dueMs < seconds * 1000) return;
+        clearInterval(timer);
+        resolve();
+      }, TICK_MS);
+    });
+    await new Promise((resolve) => setTimeout(resolve, timeoutMs));
+    for (const lane of this.#lanes) this.#close(lane);
+    const lost = this.#lostAtMs.map((ms) => Math.round(ms - this.#startedMs) / 1000).sort((a, b) => a - b);
+    return {
+      sent: this.#sent,
+      lost: lost.length,
+      wrong: this.#wrong,
+      lostBetween: lost.length === 0 ? undefined : [lost[0]!, lost.at(-1)!],
+      slowestMs: Math.round(this.#slowestMs),
+    };
+  }
+
+  #ask(): void {
+    const sequence = this.#sent++;
+    const { sockets, timeoutMs } = this.#order;
+    if (sockets > 0) {
+      this.#send(this.#lanes[sequence % sockets]!);
+      return;
+    }
+    void this.#open().then((lane) => {
+      this.#send(lane);
+      setTimeout(() => this.#close(lane), timeoutMs);
+    });
+  }
+
+  #send(lane: Lane): void {
+    const id = lane.nextId++ & 0xffff;
+    this.#message.writeUInt16BE(id, 0);
+    lane.sentAtMs.set(id, performance.now());
+    // A refused port shows as an error of a later call; the query has no reply then and is lost.
+    lane.socket.send(Buffer.from(this.#message), () => {});
+  }
+
+  /** What has no reply by now has had its time. */
+  #close(lane: Lane): void {
+    this.#lostAtMs.push(...lane.sentAtMs.values());
+    lane.sentAtMs.clear();
+    lane.socket.close();
+  }
+
+  #open(): Promise<Lane> {
+    const { address, port, timeoutMs } = this.#order;
+    const lane: Lane = { socket: createSocket('udp4'), sentAtMs: new Map(), nextId: 0 };
+    lane.socket.on('error', () => {});
+    lane.socket.on('message', (reply) => {
+      const id = reply.readUInt16BE(0);
+      const sentAtMs = lane.sentAtMs.get(id);
+      if (sentAtMs === undefined) return;
+      const elapsedMs = performance.now() - sentAtMs;
+      if (elapsedMs > timeoutMs) return;
+      lane.sentAtMs.delete(id);
+      this.#slowestMs = Math.max(this.#slowestMs, elapsedMs);
+      if ((reply[3]! & 15) !== 0 || reply.readUInt16BE(6) === 0) this.#wrong++;
+    });
+    return new Promise((resolve) => lane.socket.connect(port, address, () => resolve(lane)));
+  }
+}
+
+function questionOf(name: string): Buffer {
+  const labels = name.split('.').flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)]);
+  // RD, one question; type A, class IN
+  return Buffer.concat([Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...labels, Buffer.from([0, 0, 1, 0, 1])]);
+}
+
+const order = process.argv[2];
+if (order !== undefined && import.meta.main) {
+  process.stdout.write(`${JSON.stringify(await new Load(JSON.parse(order) as LoadOrder).run())}\n`);
+}
