@@ -19,6 +19,8 @@ export interface Profile {
  */
 export function profileOf(startLines: readonly string[], texts: readonly string[], cluster: Cluster): Profile {
   const text = texts[0]!;
+  // Variables that are not set
+  texts = texts.map((each) => each.replace(/\{\$EMPTY\}|\{%EMPTY%\}/g, ''));
   const has = (word: string) => texts.some((each) => new RegExp(`^[ \\t]*${word}\\b`, 'm').test(each));
   const hasCluster = has('kubernetes');
   const hasTtlClock = has('cache');

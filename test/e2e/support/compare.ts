@@ -107,11 +107,14 @@ function placeKey(record: RR, order: RecordOrder): string {
   return recordKey(record);
 }
 
-/** whoami's SRV records name the port of the client, or of the one before it when a cache has kept them. */
+/**
+ * whoami's SRV records name the port of the client, or of the one before it when a cache has kept them. A rule may have
+ * given them another owner.
+ */
 function withoutPort(records: readonly RR[]): readonly RR[] {
   return records.map((record) => {
-    const isWhoami = record.type === TYPES['SRV'] && /^_(?:udp|tcp)\./.test(record.owner);
-    return isWhoami ? { ...record, rdata: record.rdata.replace(/^0 0 [0-9]+ \.$/, '0 0 PORT .') } : record;
+    if (record.type !== TYPES['SRV']) return record;
+    return { ...record, rdata: record.rdata.replace(/^0 0 [0-9]{4,5} \.$/, '0 0 PORT .') };
   });
 }
 
