@@ -7,7 +7,7 @@ import { OUTCOME_ANSWER, OUTCOME_LARGE, OUTCOME_RELAY, OUTCOME_SLOW, PROTO_UDP }
 import * as layout from '../../engine-as/shared/layout.ts';
 import { holdTurn } from '../clock.ts';
 import type { Engine } from '../engine/load.ts';
-import { decodeSocketAddress, sockaddrBytes } from '../net/socket-address.ts';
+import { sockaddrBytes } from '../net/socket-address.ts';
 import { isWildcard, type QueuedReply, type UdpTransport } from '../net/transport.ts';
 import type { Endpoint, ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
@@ -86,16 +86,12 @@ export class UdpLoop implements ReplyPath {
     return isWildcard(this.listening.address) ? '::' : this.listening.address;
   }
 
-  local(exchangeAt: number): Endpoint {
+  /** The listener's own, `::` for all addresses, whichever was asked: so it is in CoreDNS. */
+  local(): Endpoint {
     const { port } = this.listening;
-    const { octets, words } = this.#parts.area;
-    const controlBytes = words[(exchangeAt + layout.EXCHANGE_CONTROLLEN) >>> 2]!;
-    if (controlBytes === 0) {
-      const { address } = this.transport;
-      if (address === '') return { address: '::', port, family: 6 };
-      return { address, port, family: address.includes(':') ? 6 : 4 };
-    }
-    return { ...destinationOf(octets, exchangeAt + layout.EXCHANGE_CONTROL), port };
+    const { address } = this.transport;
+    if (address === '') return { address: '::', port, family: 6 };
+    return { address, port, family: address.includes(':') ? 6 : 4 };
   }
 
   #drain(): void {
@@ -187,14 +183,4 @@ export class ReplyFlusher {
     if (this.#waiting.includes(transport)) return;
     if (this.#waiting.push(transport) === 1) process.nextTick(this.#flush);
   }
-}
-
-/** Destination address in an IPV6_PKTINFO or IP_PKTINFO control message, see net/udp-batch.ts. */
-function destinationOf(octets: Buffer, at: number): Endpoint {
-  const isIpv6 = octets.readInt32LE(at + 8) === 41;
-  const sockaddr = new Uint8Array(28);
-  sockaddr[0] = isIpv6 ? 10 : 2;
-  if (isIpv6) sockaddr.set(octets.subarray(at + 16, at + 32), 8);
-  else sockaddr.set(octets.subarray(at + 20, at + 24), 4);
-  return decodeSocketAddress(sockaddr, 0);
 }

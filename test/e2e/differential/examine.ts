@@ -134,7 +134,7 @@ async function logReport({ draft, seed }: Task, session: Session, ours: Trial, t
 }
 
 function hasManyUpstreams({ text }: Draft): boolean {
-  return /@UPSTREAMB@|@CLOSED@/.test(text);
+  return /@UPSTREAMB@|@CLOSED@|odd-resolv\.conf/.test(text);
 }
 
 /** Lines taken out of a Corefile as long as the same disagreement stays. */
