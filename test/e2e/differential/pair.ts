@@ -38,7 +38,7 @@ export class Lane {
   private readonly sides: Sides;
   private readonly promises: Promises;
   private readonly clients = new Map<string, readonly [DnsClient, DnsClient]>();
-  /** How log lines name the queries that had a TSIG. */
+  /** How lines of plugins log and errors name the queries that had a TSIG. */
   readonly signed: string[] = [];
   private nextId: number;
 
@@ -70,8 +70,9 @@ export class Lane {
 
   private async exchange(probe: Probe, token: string): Promise<Outcome> {
     this.nextId = (this.nextId + 1) & 0xffff;
-    if (probe.extras.includes('tsig')) this.signed.push(`- ${this.nextId} "`);
     const sent = composeProbe(probe, token, this.nextId);
+    if (probe.extras.includes('tsig'))
+      this.signed.push(`- ${this.nextId} "`, `: 2 ${askedName(sent)} `, `: 0 ${askedName(sent)} `);
     const timeoutMs = isSilenceDue(sent) ? SILENCE_MS : (this.promises.replyTimeoutMs ?? REPLY_TIMEOUT_MS);
     const [left, right] = this.pair(probe);
     const replies = await Promise.all([left.exchange(sent, timeoutMs), right.exchange(sent, timeoutMs)]);
