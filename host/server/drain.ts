@@ -16,6 +16,8 @@ import type { Log } from '../log.ts';
 /** Longer than kube-proxy takes to move the flows of a pod that became unready (its own pause is 1 s). */
 const QUIET_MS = 3000;
 const LOOK_MS = 100;
+/** Looks, not time: a process that was stopped for a while has not seen that nobody came. */
+const QUIET_LOOKS = QUIET_MS / LOOK_MS;
 /** Of the 30 s that a pod has to end by default, the rest is for the servers' own end. */
 const POD_SECONDS = 28;
 const SECONDS_MAX = 86_400;
@@ -36,8 +38,8 @@ export class Drain {
   #timer: NodeJS.Timeout | undefined;
   #beganMs = 0;
   #seen = 0;
-  /** When a look found that queries had come. */
-  #queriedMs = 0;
+  /** Looks since queries were last seen to have come. */
+  #quietLooks = 0;
   #over: Promise<void> | undefined;
 
   constructor(parts: DrainParts) {
@@ -49,7 +51,6 @@ export class Drain {
   begin(): void {
     if (this.#parts.limitMs === 0 || this.#timer !== undefined) return;
     this.#beganMs = this.#clock.now();
-    this.#queriedMs = this.#beganMs;
     this.#seen = this.#parts.read();
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
@@ -79,13 +80,12 @@ export class Drain {
 
   #look(): void {
     const queries = this.#parts.read();
-    if (queries === this.#seen) return;
+    this.#quietLooks = queries === this.#seen ? this.#quietLooks + 1 : 0;
     this.#seen = queries;
-    this.#queriedMs = this.#clock.now();
   }
 
   #isQuiet(): boolean {
-    return this.#clock.now() - this.#queriedMs >= QUIET_MS;
+    return this.#quietLooks >= QUIET_LOOKS;
   }
 
   #leftMs(): number {

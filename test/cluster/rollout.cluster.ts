@@ -24,6 +24,8 @@ const REPLICAS = process.env['WASMDNS_ROLLOUT_REPLICAS'];
 const ONLY_SETUPS = process.env['WASMDNS_ROLLOUT_SETUPS'] ?? '';
 const ONLY_EVENTS = process.env['WASMDNS_ROLLOUT_EVENTS'] ?? '';
 const TIMEOUT_MS = 3000;
+/** No server can help it; its share is the time that a reply takes. */
+const STRAYED_MAX = 30;
 /** The load is steady before anything happens. */
 const LEAD_MS = 3000;
 
@@ -86,7 +88,9 @@ for (const setup of SETUPS.filter(({ name }) => isWanted(name, ONLY_SETUPS))) {
           process.stdout.write(`${rowOf(setup, event, result)}\n`);
           assert(result.sent > QUERIES_PER_SECOND * seconds * 0.9, `only ${result.sent} queries were sent`);
           assert.equal(result.wrong, 0, 'replies that are no answers');
-          if (setup.losesNothingIn.includes(event.name)) assert.equal(result.lost, 0, JSON.stringify(result));
+          if (!setup.losesNothingIn.includes(event.name)) return;
+          assert.equal(result.lost, 0, JSON.stringify(result));
+          assert(result.strayed <= STRAYED_MAX, JSON.stringify(result));
         });
         await settled();
       }
@@ -128,7 +132,7 @@ async function reload(): Promise<void> {
   for (const pod of await dnsPods()) process.kill(await processOf(pod), 'SIGUSR1');
 }
 
-function rowOf({ name }: Setup, event: Event, { sent, lost, lostBetween, slowestMs }: LoadResult): string {
+function rowOf({ name }: Setup, event: Event, { sent, lost, strayed, lostBetween, slowestMs }: LoadResult): string {
   const when = lostBetween === undefined ? '' : `, sent between ${lostBetween[0]} s and ${lostBetween[1]} s`;
-  return `${name}: ${event.name}: ${lost} of ${sent} lost${when}; slowest reply ${slowestMs} ms`;
+  return `${name}: ${event.name}: ${lost} of ${sent} lost${when}, ${strayed} strayed; slowest reply ${slowestMs} ms`;
 }

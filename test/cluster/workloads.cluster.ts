@@ -84,7 +84,7 @@ test('a Deployment scaled up and down: its headless name follows', async () => {
 
 test('a pod that is not ready leaves, and comes back when it is', async () => {
   await follows(`web-headless.${DOMAIN}`, 'app=web', 2);
-  const [pod] = await pods('app=web');
+  const [pod] = (await pods('app=web')).filter(isReady);
   await exec(pod!.metadata.name, 'rm', '/tmp/ready');
   await follows(`web-headless.${DOMAIN}`, 'app=web', 1);
   assert(!(await addressesOf(`web-headless.${DOMAIN}`)).includes(pod!.status.podIP!));

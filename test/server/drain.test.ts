@@ -11,6 +11,8 @@ interface Scene {
   readonly drain: Drain;
   readonly lines: string[];
   queries: number;
+  /** Lets time pass without anything being run. */
+  stand(ms: number): void;
   /** Lets time pass, a look at a time. */
   pass(ms: number, isAsked?: boolean): Promise<void>;
 }
@@ -28,6 +30,9 @@ function scene(t: TestContext, limitMs: number): Scene {
     }),
     lines,
     queries: 7,
+    stand: (ms) => {
+      nowMs += ms;
+    },
     pass: async (ms, isAsked = false) => {
       for (let left = ms; left > 0; left -= 100) {
         if (isAsked) all.queries++;
@@ -89,6 +94,18 @@ test('queries come for ever: the limit counts from the signal', async (t) => {
     lines.at(-1),
     '[WARNING] Ending although queries still come, 28s after the signal (WASMDNS_DRAIN_SECONDS)',
   );
+});
+
+test('a process that stood still has not seen that nobody came', async (t) => {
+  const { drain, pass, stand } = scene(t, 28_000);
+  drain.begin();
+  await pass(5000, true);
+  const over = drain.over(NEVER);
+  stand(6000);
+  await pass(2800);
+  assert.equal(await isOver(over), false);
+  await pass(300);
+  await over;
 });
 
 test('a lameduck longer than the limit is all there is', async (t) => {

@@ -2,7 +2,8 @@
 //
 //   node test/cluster/support/load.ts '{"address": "10.96.0.10", "port": 53, "name": ..., ...}'     prints a LoadResult
 //
-// A query without a reply after `timeoutMs` is lost, as is one that the kernel would not send. Nothing is asked twice.
+// A query without a reply after `timeoutMs` is lost, as is one that the kernel would not send. Nothing is asked twice. A
+// reply from another address than was asked has strayed: kube-proxy let go of the flow while the reply was on its way.
 
 import { createSocket, type Socket } from 'node:dgram';
 
@@ -21,6 +22,8 @@ export interface LoadOrder {
 export interface LoadResult {
   readonly sent: number;
   readonly lost: number;
+  /** Replies that came from a pod's own address, which resolvers do not take. They are not counted as lost. */
+  readonly strayed: number;
   /** Replies that are no NOERROR with an answer. */
   readonly wrong: number;
   /** When lost queries were sent, in seconds since the start: first and last of them. */
@@ -43,6 +46,7 @@ class Load {
   readonly #lostAtMs: number[] = [];
   readonly #startedMs = performance.now();
   #sent = 0;
+  #strayed = 0;
   #wrong = 0;
   #slowestMs = 0;
 
@@ -71,6 +75,7 @@ class Load {
     return {
       sent: this.#sent,
       lost: lost.length,
+      strayed: this.#strayed,
       wrong: this.#wrong,
       lostBetween: lost.length === 0 ? undefined : [lost[0]!, lost.at(-1)!],
       slowestMs: Math.round(this.#slowestMs),
@@ -94,8 +99,8 @@ class Load {
     const id = lane.nextId++ & 0xffff;
     this.#message.writeUInt16BE(id, 0);
     lane.sentAtMs.set(id, performance.now());
-    // A refused port shows as an error of a later call; the query has no reply then and is lost.
-    lane.socket.send(Buffer.from(this.#message), () => {});
+    const { address, port } = this.#order;
+    lane.socket.send(Buffer.from(this.#message), port, address, () => {});
   }
 
   /** What has no reply by now has had its time. */
@@ -106,20 +111,22 @@ class Load {
   }
 
   #open(): Promise<Lane> {
-    const { address, port, timeoutMs } = this.#order;
+    const { address, timeoutMs } = this.#order;
     const lane: Lane = { socket: createSocket('udp4'), sentAtMs: new Map(), nextId: 0 };
     lane.socket.on('error', () => {});
-    lane.socket.on('message', (reply) => {
+    lane.socket.on('message', (reply, from) => {
       const id = reply.readUInt16BE(0);
       const sentAtMs = lane.sentAtMs.get(id);
       if (sentAtMs === undefined) return;
       const elapsedMs = performance.now() - sentAtMs;
       if (elapsedMs > timeoutMs) return;
       lane.sentAtMs.delete(id);
+      if (from.address !== address) this.#strayed++;
       this.#slowestMs = Math.max(this.#slowestMs, elapsedMs);
       if ((reply[3]! & 15) !== 0 || reply.readUInt16BE(6) === 0) this.#wrong++;
     });
-    return new Promise((resolve) => lane.socket.connect(port, address, () => resolve(lane)));
+    // Not connected: the kernel would keep what strays to itself.
+    return new Promise((resolve) => lane.socket.bind(() => resolve(lane)));
   }
 }
 
