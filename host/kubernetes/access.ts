@@ -2,8 +2,10 @@
 // loaded only here and only when asked, because importing it costs tens of megabytes and shards never need it.
 
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { UserError } from '../errors.ts';
+import { field, list } from './objects/json.ts';
 import { serverUrl } from './server-url.ts';
 
 export type Access =
@@ -63,8 +65,10 @@ export function checkAccess(access: Access, pod: PodEnvironment): string {
 export async function loadAccess(access: Access, pod: PodEnvironment): Promise<KubeConfig> {
   const { KubeConfig } = await import('./kube-config.ts');
   const config = new KubeConfig();
-  if (access.kind === 'kubeconfig') loadFile(config, access.file, access.context);
-  else if (access.kind === 'endpoint') loadEndpoint(config, access.url, access.tls);
+  if (access.kind === 'kubeconfig') {
+    loadFile(config, access.file, access.context);
+    await applyTokenFile(config, access.file);
+  } else if (access.kind === 'endpoint') loadEndpoint(config, access.url, access.tls);
   else loadPod(config, pod);
   // Plain HTTP is the user's own choice here, as in CoreDNS; KubeConfig would refuse it.
   for (const cluster of config.clusters) {
@@ -82,6 +86,19 @@ export async function withoutToken(config: KubeConfig): Promise<KubeConfig> {
   const renewed = new KubeConfig();
   renewed.loadFromClusterAndUser(cluster, user);
   return renewed;
+}
+
+/** `tokenFile` of the user, which KubeConfig does not know: it goes before a token, and is read again as a pod's is. */
+async function applyTokenFile(config: KubeConfig, file: string): Promise<void> {
+  const text = readOrRefuse(file);
+  if (!text.includes('tokenFile')) return;
+  const { parse } = await import('./yaml.ts');
+  const user = config.getCurrentUser();
+  const found = list(parse(text), 'users').find((each) => field(each, 'name') === user?.name);
+  const tokenFile = field(field(found, 'user'), 'tokenFile');
+  if (user === null || typeof tokenFile !== 'string' || tokenFile === '') return;
+  const path = resolve(dirname(file), tokenFile);
+  Object.assign(user, { token: undefined, authProvider: { name: 'tokenFile', config: { tokenFile: path } } });
 }
 
 function loadFile(config: KubeConfig, file: string, context: string | undefined): void {

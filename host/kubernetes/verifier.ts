@@ -86,7 +86,7 @@ export class Verifier {
       if (this.#waking.signal.aborted) await this.#wake();
       if (this.#stopping.signal.aborted) return;
       const isDue = performance.now() >= sweepAt;
-      const isSame = isDue || (await this.#try(() => this.#glance()));
+      const isSame = await this.#try(() => this.#glance(isDue));
       if (isSame && !isDue) continue;
       await this.#try(() => this.#sweep(isSame));
       sweepAt = performance.now() + checkMs;
@@ -109,10 +109,10 @@ export class Verifier {
     }
   }
 
-  /** False if the number of objects differs. */
-  async #glance(): Promise<boolean> {
+  /** False if the number of objects differs. @param isDue it will be looked closer at anyway. */
+  async #glance(isDue: boolean): Promise<boolean> {
     const { watched, timing } = this.#options;
-    if ((await this.#surplus()) === 0) return true;
+    if ((await this.#surplus()) === 0 || isDue) return true;
     await sleep(timing.graceMs, this.#stopping.signal);
     return watched.version === undefined || (await this.#surplus()) === 0;
   }
@@ -174,7 +174,8 @@ export class Verifier {
       if (next !== undefined) await sleep(pauseMs, this.#stopping.signal);
     }
     for (const key of versions.unmarked(firstVersion)) {
-      suspects.set(key, { name: 'one that is gone', version: undefined, listed: firstVersion });
+      // Listed before the watch showed it: there was nothing to mark
+      if (!suspects.has(key)) suspects.set(key, { name: 'one that is gone', version: undefined, listed: firstVersion });
     }
     return suspects;
   }

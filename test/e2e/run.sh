@@ -8,11 +8,13 @@
 #   WASMDNS_E2E_SEED=N                repeats the random choices of a run
 #   WASMDNS_E2E_QUESTIONS=N           questions of the differential suite (20000), over at least 40 Corefiles
 #   WASMDNS_E2E_COREFILES=N           generated Corefiles of the differential suite (60), 100 more questions each
+#   WASMDNS_E2E_FAULTS=N              how often suite truth repeats each fault (1)
+#   WASMDNS_E2E_TIMEOUT_MS=N          for one suite (600000)
 #   WASMDNS_E2E_SEAT=coredns          CoreDNS in wasmdns's place: checks the suites themselves
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(verdicts cases rdata cache order dnssd odd-objects access start changes watch faults scale simulate differential planted scenarios helm capacity image)
+suites=(verdicts cases rdata cache order dnssd odd-objects access start changes watch truth faults scale simulate differential planted scenarios helm capacity image)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do
@@ -34,7 +36,7 @@ for suite in "${suites[@]}"; do
     place=(bash test/e2e/image/namespace.sh)
   fi
   # The single passes of the cases would hide everything else.
-  "${place[@]}" $node --test --test-timeout=600000 --test-reporter=spec "test/e2e/$suite.e2e.ts" 2>&1 | tee "$log" | grep -v '^    ✔' ||
+  "${place[@]}" $node --test --test-timeout="${WASMDNS_E2E_TIMEOUT_MS:-600000}" --test-reporter=spec "test/e2e/$suite.e2e.ts" 2>&1 | tee "$log" | grep -v '^    ✔' ||
     status=${PIPESTATUS[0]}
   count() { sed -n "s/^ℹ $1 \([0-9]*\).*/\1/p" "$log" | tail -1; }
   passed=$(count pass) skipped=$(count skipped) broken=$(($(count fail) + $(count cancelled)))

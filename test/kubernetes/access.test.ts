@@ -159,8 +159,7 @@ test('a token that is refused is read again before the next request', async (t) 
     status(request.headers.authorization === 'Bearer second' ? 200 : 401, '')(response, request);
   });
   const file = join(root, 'kubeconfig');
-  const user = `{ auth-provider: { name: tokenFile, config: { tokenFile: ${token} } } }`;
-  writeFileSync(file, kubeconfig(api.url, user));
+  writeFileSync(file, kubeconfig(api.url, '{ tokenFile: token, token: another }'));
   const config = await loadAccess({ kind: 'kubeconfig', file, context: undefined }, NO_POD);
   const client = new ApiClient(config, OBSERVER, 1000);
   t.after(async () => {

@@ -164,6 +164,22 @@ test('what is late is not missed', async (t) => {
   assert.equal(results[0], 'same 0');
 });
 
+test('what comes while pages are read is not taken for gone', async (t) => {
+  const { watched, results } = await verify(t, EAGER, (setup) => {
+    for (let i = 100; i < 900; i++) {
+      setup.api.objects.set(`s-${i}`, 50);
+      setup.watched.show(`s-${i}`, 50);
+    }
+    setup.api.objects.set('d', 90);
+    setup.api.onRequest = () => {
+      if (setup.api.requests.some((query) => query.get('limit') === '500')) setup.watched.show('d', 90);
+    };
+  });
+  await until(() => results.length > 0);
+  assert.deepEqual(watched.reasons, []);
+  assert.equal(results[0], 'same 0');
+});
+
 test('a watch that is ahead of the list has missed nothing', async (t) => {
   const { results, watched } = await verify(t, EAGER, (setup) => {
     const { api, watched } = setup;

@@ -67,7 +67,8 @@ export function createControl(
 export function watchTimes(env: NodeJS.ProcessEnv): { readonly timing: Timing; readonly deadMs: number } {
   const checkMs = milliseconds(env['WASMDNS_WATCH_CHECK_SECONDS']) ?? API_TIMING.checkMs;
   const deadMs = milliseconds(env['WASMDNS_WATCH_DEAD_SECONDS']) ?? DEAD_MS;
-  return { timing: { ...API_TIMING, checkMs }, deadMs: deadMs === 0 ? Number.POSITIVE_INFINITY : deadMs };
+  const graceMs = checkMs === 0 ? API_TIMING.graceMs : Math.min(API_TIMING.graceMs, checkMs);
+  return { timing: { ...API_TIMING, checkMs, graceMs }, deadMs: deadMs === 0 ? Number.POSITIVE_INFINITY : deadMs };
 }
 
 /** Undefined for what is no number of seconds. */

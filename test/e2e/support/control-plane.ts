@@ -1,7 +1,7 @@
 // A real etcd and a real kube-apiserver on loopback: token authentication, RBAC, both address families.
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { ApiClient, type KubernetesObject } from './api-client.ts';
@@ -17,6 +17,7 @@ export class ControlPlane {
   readonly api: ApiClient;
   readonly port: number;
   private readonly etcdPort: number;
+  private etcdPeerPort = 0;
   private readonly directory: string;
   private etcd!: Child;
   private apiserver!: Child;
@@ -35,7 +36,8 @@ export class ControlPlane {
     plane.makeClientCertificate();
     const tokens = `${ADMIN_TOKEN},admin,admin,system:masters\n${DNS_TOKEN},dns,dns\n`;
     writeFileSync(join(directory, 'tokens.csv'), tokens);
-    plane.startEtcd(await freePort());
+    plane.etcdPeerPort = await freePort();
+    plane.startEtcd();
     await plane.startApiServer();
     copyFileSync(join(directory, 'certs', 'apiserver.crt'), join(plane.certificates, 'ca.crt'));
     await plane.grantDnsRole();
@@ -128,6 +130,36 @@ export class ControlPlane {
     await this.etcdCall('/v3/kv/compaction', { revision: status.header.revision, physical: true });
   }
 
+  /** Copies etcd's data, for which it stops for a moment. Returns a name for restore(). */
+  async backup(): Promise<string> {
+    const copy = mkdtempSync(join(this.directory, 'backup-'));
+    await this.etcd.stop();
+    cpSync(this.data, copy, { recursive: true });
+    this.startEtcd();
+    const isBack = () =>
+      this.api.get('/readyz').then(
+        () => true,
+        () => false,
+      );
+    await until('etcd is back', 20_000, isBack, 50);
+    return copy;
+  }
+
+  /** Puts the data of a backup in place of the present ones: all that came later is undone, versions included. */
+  async restore(copy: string): Promise<void> {
+    await this.stopApiServer();
+    await this.etcd.stop(0);
+    rmSync(this.data, { recursive: true });
+    cpSync(copy, this.data, { recursive: true });
+    rmSync(copy, { recursive: true });
+    this.startEtcd();
+    await this.startApiServer();
+  }
+
+  private get data(): string {
+    return join(this.directory, 'etcd');
+  }
+
   /**
    * Puts keys and values of etcd behind the API server's back, many at once: the only way to fill a big cluster in
    * seconds. Values are objects as the API server would store them, but in JSON, which it reads as well.
@@ -161,11 +193,11 @@ export class ControlPlane {
     await Promise.all([this.apiserver, this.etcd].map((child) => child.stop(200)));
   }
 
-  private startEtcd(peerPort: number): void {
+  private startEtcd(): void {
     const client = `http://127.0.0.1:${this.etcdPort}`;
-    const peer = `http://127.0.0.1:${peerPort}`;
+    const peer = `http://127.0.0.1:${this.etcdPeerPort}`;
     this.etcd = new Child('etcd', toolPath('etcd'), [
-      ...['--data-dir', join(this.directory, 'etcd'), '--unsafe-no-fsync', '--log-level', 'error'],
+      ...['--data-dir', this.data, '--unsafe-no-fsync', '--log-level', 'error'],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
     ]);

@@ -57,7 +57,8 @@ test('the time from the writing of an object to its answer is measured', async (
 
 test('WASMDNS_WATCH_CHECK_SECONDS and WASMDNS_WATCH_DEAD_SECONDS', () => {
   const { timing, deadMs } = watchTimes({});
-  assert.deepEqual([timing.checkMs, deadMs], [1_800_000, 600_000]);
+  assert.deepEqual([timing.checkMs, timing.graceMs, deadMs], [1_800_000, 2000, 600_000]);
+  assert.equal(watchTimes({ WASMDNS_WATCH_CHECK_SECONDS: '1' }).timing.graceMs, 1000);
   const set = watchTimes({ WASMDNS_WATCH_CHECK_SECONDS: '2.5', WASMDNS_WATCH_DEAD_SECONDS: '60' });
   assert.deepEqual([set.timing.checkMs, set.deadMs], [2500, 60_000]);
   const off = watchTimes({ WASMDNS_WATCH_CHECK_SECONDS: '0', WASMDNS_WATCH_DEAD_SECONDS: '0' });
