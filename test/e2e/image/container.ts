@@ -20,11 +20,11 @@ events_logger = "file"
 
 let isConfigured = false;
 
-function environment(): NodeJS.ProcessEnv {
+export function environment(): Readonly<Record<string, string>> {
   const path = join(scratchDirectory(), 'containers.conf');
   if (!isConfigured) writeFileSync(path, CONTAINERS_CONF);
   isConfigured = true;
-  return { ...process.env, CONTAINERS_CONF: path, BUILDAH_ISOLATION: 'chroot' };
+  return { ...(process.env as Record<string, string>), CONTAINERS_CONF: path, BUILDAH_ISOLATION: 'chroot' };
 }
 
 /** Runs podman or buildah; throws with what it said when it failed. */
@@ -49,7 +49,7 @@ export function attempt(command: 'podman' | 'buildah' | 'runc', ...args: readonl
 
 /** Runs podman without waiting for it. */
 export function start(command: 'podman', ...args: readonly string[]): Child {
-  return new Child(command, command, args, { env: environment() as Record<string, string> });
+  return new Child(command, command, args, { env: environment() });
 }
 
 /** The suite tests the archive, not what a storage happens to hold. */

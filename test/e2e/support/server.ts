@@ -29,8 +29,18 @@ export interface ServerOptions {
   readonly withinMs?: number;
   /** The words of a command that runs the server in its place: taskset, prlimit. */
   readonly under?: readonly string[];
+  /** Runs it in another way than from this checkout. */
+  readonly launch?: (corefilePath: string) => Launch;
   /** More `@WORD@`s of the Corefile. */
   readonly words?: Readonly<Record<string, string | number>>;
+}
+
+/** How a server is run. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Ends what outlives the command. */
+  end?(): Promise<unknown>;
 }
 
 export interface ServerPorts {
@@ -45,12 +55,14 @@ export class DnsServer {
   readonly child: Child;
   readonly ports: ServerPorts;
   readonly corefilePath: string;
+  readonly #launch: Launch;
 
-  constructor(seat: Seat, child: Child, ports: ServerPorts, corefilePath: string) {
+  constructor(seat: Seat, child: Child, ports: ServerPorts, corefilePath: string, launch: Launch) {
     this.seat = seat;
     this.child = child;
     this.ports = ports;
     this.corefilePath = corefilePath;
+    this.#launch = launch;
   }
 
   get port(): number {
@@ -59,6 +71,7 @@ export class DnsServer {
 
   /** At once, without lameduck. */
   async stop(): Promise<void> {
+    await this.#launch.end?.();
     this.child.kill('SIGKILL');
     await this.child.exited;
   }
@@ -92,7 +105,7 @@ export async function fillCorefile(template: string, ports: ServerPorts, options
   });
 }
 
-export function commandOf(seat: Seat, corefilePath: string, shards: number): { command: string; args: string[] } {
+export function commandOf(seat: Seat, corefilePath: string, shards: number): Launch {
   if (seat === 'coredns') return { command: toolPath('coredns'), args: ['-conf', corefilePath] };
   const program = join(repository, 'dist/wasmdns.js');
   return { command: process.execPath, args: [program, '-conf', corefilePath, '--shards', String(shards)] };
@@ -103,10 +116,10 @@ export async function startServer(seat: Seat, template: string, options: ServerO
   const ports = await choosePorts();
   const corefilePath = join(scratchDirectory(), `Corefile.${seat}.${ports.dns}`);
   writeFileSync(corefilePath, await fillCorefile(template, ports, options));
-  const { command, args } = commandOf(seat, corefilePath, options.shards ?? 1);
-  const [first, ...rest] = [...(options.under ?? []), command, ...args];
+  const launch = options.launch?.(corefilePath) ?? commandOf(seat, corefilePath, options.shards ?? 1);
+  const [first, ...rest] = [...(options.under ?? []), launch.command, ...launch.args];
   const child = new Child(`${seat}-${ports.dns}`, first!, rest, options.env === undefined ? {} : { env: options.env });
-  const server = new DnsServer(seat, child, ports, corefilePath);
+  const server = new DnsServer(seat, child, ports, corefilePath, launch);
   await waitUntilServing(server, !options.isUnsynced && template.includes('@READY@'), options.withinMs);
   return server;
 }
