@@ -19,19 +19,22 @@ export class ControlPlane {
   private readonly etcdPort: number;
   private etcdPeerPort = 0;
   private readonly directory: string;
+  private readonly more: readonly string[];
   private etcd!: Child;
   private apiserver!: Child;
 
-  private constructor(directory: string, port: number, etcdPort: number) {
+  private constructor(directory: string, port: number, etcdPort: number, more: readonly string[]) {
     this.directory = directory;
+    this.more = more;
     this.port = port;
     this.etcdPort = etcdPort;
     this.api = new ApiClient(port, ADMIN_TOKEN);
   }
 
-  static async start(): Promise<ControlPlane> {
+  /** @param more arguments of the API server. */
+  static async start(more: readonly string[] = []): Promise<ControlPlane> {
     const directory = mkdtempSync(join(scratchDirectory(), 'control-plane-'));
-    const plane = new ControlPlane(directory, await freePort(), await freePort());
+    const plane = new ControlPlane(directory, await freePort(), await freePort(), more);
     execFileSync('openssl', ['genrsa', '-out', join(directory, 'sa.key'), '2048'], { stdio: 'ignore' });
     plane.makeClientCertificate();
     const tokens = `${ADMIN_TOKEN},admin,admin,system:masters\n${DNS_TOKEN},dns,dns\n`;
@@ -70,6 +73,7 @@ export class ControlPlane {
       '--enable-priority-and-fairness=false',
       '--max-requests-inflight=2000',
       '--max-mutating-requests-inflight=1000',
+      ...this.more,
     ]);
     await until(
       'kube-apiserver is ready',
