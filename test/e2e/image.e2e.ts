@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -12,7 +12,7 @@ import { BigCluster } from '../../bench/big/cluster.ts';
 import { askedClusterIps, type Service, service } from '../../bench/inventory.ts';
 import { serviceObject } from '../../bench/objects.ts';
 import { Bundle, type BundleOptions, Root } from './image/bundle.ts';
-import { attempt, IMAGE, type ImageConfig, loadImage, unpackArchive } from './image/container.ts';
+import { attempt, IMAGE, type ImageConfig, loadImage, pidOf, run, unpackArchive } from './image/container.ts';
 import { only, writePod } from './image/manifest.ts';
 import { Pod, READY_PORT } from './image/pod.ts';
 import { forEach } from './support/api-client.ts';
@@ -147,6 +147,57 @@ test('without the capability in the file it could not', async () => {
   } finally {
     execFileSync('setcap', ['cap_net_bind_service=+ep', program]);
   }
+});
+
+/** A container of its own network; what `look` finds once it is not undefined. */
+async function found<T>(words: readonly string[], look: (container: string) => T | undefined): Promise<T> {
+  const probe = join(scratchDirectory(), 'etc');
+  const fixed = ['--network', 'none', '--read-only', '--volume', `${probe}:/probe:ro`];
+  const container = run('podman', 'run', '--detach', ...fixed, ...words, IMAGE, '-conf', '/probe/Corefile');
+  try {
+    let value: T | undefined;
+    const isFound = () => {
+      value = look(container);
+      return value !== undefined;
+    };
+    await until('the container shows it', 20_000, isFound, 200);
+    return value!;
+  } finally {
+    run('podman', 'rm', '--force', '--time', '0', container);
+  }
+}
+
+test("V8's heaps follow the memory limit: of the main thread, and of each serving thread", async () => {
+  const probe = `const { heap_size_limit } = require('node:v8').getHeapStatistics();
+const { isMainThread } = require('node:worker_threads');
+process.stderr.write(\`\${isMainThread ? 'main' : 'thread'} heap \${heap_size_limit}\\n\`);`;
+  writeFileSync(join(scratchDirectory(), 'etc/probe.cjs'), probe);
+  for (const megabytes of [170, 400]) {
+    const words = ['--memory', `${megabytes}m`, '--cpus', '1', '--env', 'NODE_OPTIONS=--require=/probe/probe.cjs'];
+    const [main, thread] = await found(words, (container) => {
+      const { output } = attempt('podman', 'logs', container);
+      const limits = ['main', 'thread'].map((place) => Number(new RegExp(`^${place} heap (\\d+)$`, 'm').exec(output)?.[1]));
+      return limits.some(Number.isNaN) ? undefined : limits;
+    });
+    for (const limit of [main!, thread!]) {
+      const share = limit / (megabytes * 1024 * 1024);
+      assert.ok(share > 0.45 && share < 0.6, `heap of ${limit} octets in ${megabytes} MiB`);
+    }
+  }
+});
+
+test('the serving threads follow the CPU limit', async () => {
+  // Each has a UDP socket of its own.
+  const threads = (limit: readonly string[]) =>
+    found(limit, (container) => {
+      // All of them are there when it says that it serves.
+      if (!attempt('podman', 'logs', container).output.includes('linux/')) return undefined;
+      return readFileSync(`/proc/${pidOf(container)}/net/udp6`, 'utf8').match(/^ *\d+: \S+:0035 /gm)?.length;
+    });
+  const cores = availableParallelism();
+  assert.equal(await threads(['--cpus', '0.5']), 1);
+  assert.equal(await threads(['--cpus', '1.5']), Math.min(2, cores));
+  assert.equal(await threads([]), cores);
 });
 
 describe('a pod of the manifest, in a cluster of 10,000 services and 50,000 endpoints', () => {
