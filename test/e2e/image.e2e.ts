@@ -176,7 +176,9 @@ process.stderr.write(\`\${isMainThread ? 'main' : 'thread'} heap \${heap_size_li
     const words = ['--memory', `${megabytes}m`, '--cpus', '1', '--env', 'NODE_OPTIONS=--require=/probe/probe.cjs'];
     const [main, thread] = await found(words, (container) => {
       const { output } = attempt('podman', 'logs', container);
-      const limits = ['main', 'thread'].map((place) => Number(new RegExp(`^${place} heap (\\d+)$`, 'm').exec(output)?.[1]));
+      const limits = ['main', 'thread'].map((place) =>
+        Number(new RegExp(`^${place} heap (\\d+)$`, 'm').exec(output)?.[1]),
+      );
       return limits.some(Number.isNaN) ? undefined : limits;
     });
     for (const limit of [main!, thread!]) {
