@@ -1,7 +1,7 @@
 // wasmdns simulate: an API server of a cluster that does not exist, for load. With -serve the server runs in this process
 // and the API in a child, so that what one sees of the server's memory and CPU is the server's.
 
-import { fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { getSystemErrorMessage } from 'node:util';
 import { UserError } from '../errors.ts';
@@ -70,7 +70,11 @@ async function startApi(settings: SimulateArguments, shape: Shape): Promise<Api>
 /** The child ends with this process, whatever becomes of it. Resolves with the URL of its API. */
 function startChild({ argv, program, exit }: SimulateOptions): Promise<string> {
   const own = argv.some((word) => /^--?listen\b/.test(word)) ? [] : ['-listen=127.0.0.1:0'];
-  const child = fork(program, ['simulate', ...own, ...argv, '-serve=false']);
+  // An executable that has the program in it takes no file's name.
+  const file = program === process.execPath ? [] : [...process.execArgv, program];
+  const child = spawn(process.execPath, [...file, 'simulate', ...own, ...argv, '-serve=false'], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const { promise, resolve } = Promise.withResolvers<string>();
   child.once('message', (url: string) => {
     resolve(url);

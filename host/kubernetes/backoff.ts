@@ -22,13 +22,15 @@ export interface Timing {
 export const API_TIMING: Timing = {
   stallMs: 90_000,
   headersMs: 75_000,
-  backoffMs: [800, 4000],
+  backoffMs: [1600, 4000],
   costlyBackoffMs: 30_000,
   healthyMs: 10_000,
   checkMs: 1_800_000,
   graceMs: 2000,
   random: Math.random,
 };
+
+const SPREAD = 0.9;
 
 /** Lists that may break off before the waits grow beyond those of other failures. */
 const CHEAP_LISTS = 5;
@@ -47,7 +49,10 @@ export class Backoff {
     this.#brokenLists = 0;
   }
 
-  /** Milliseconds until the next attempt: doubled with each failure, and up to half less, so that replicas spread. */
+  /**
+   * Milliseconds until the next attempt: a bound that doubles with each failure, and anything from a tenth of it up. When
+   * the API server comes back, hundreds of replicas have lost it at the same moment.
+   */
   next(isBrokenList = false): number {
     const { backoffMs, costlyBackoffMs, random } = this.#timing;
     if (isBrokenList) this.#brokenLists++;
@@ -55,7 +60,7 @@ export class Backoff {
     const max = this.#brokenLists > CHEAP_LISTS ? costlyBackoffMs : cheap;
     // Bounds: 2^16 times any sensible minimum is above any sensible maximum.
     const base = Math.min(max, min * 2 ** Math.min(this.#failures++, 16));
-    return base * (1 - random() / 2);
+    return base * (1 - SPREAD * random());
   }
 }
 

@@ -47,6 +47,9 @@ const SHORT_WATCH_MS = 1000;
 /** A Retry-After beyond it is not believed. */
 const RETRY_AFTER_MS_MAX = 60_000;
 
+/** The watches of hundreds of replicas do not all come back at the moment when one of each has got through. */
+const RECOVERY_MS = 1000;
+
 const GONE = 410;
 
 /** A server whose versions expire again and again is asked for lists at most as often. */
@@ -146,8 +149,16 @@ export class Reflector<T extends Named> {
       const ending = await this.#session();
       if (stopping.aborted) return;
       const waitMs = this.#attempt.signal.aborted ? 0 : this.#waitMs(ending, wasLoading, performance.now() - startedAt);
-      await sleep(waitMs, this.#interruption(ending));
+      await this.#rest(waitMs, ending);
     }
+  }
+
+  /** Waits that long; not longer than a moment once another watch has found the server again. */
+  async #rest(waitMs: number, ending: Ending): Promise<void> {
+    const endsAt = performance.now() + waitMs;
+    await sleep(waitMs, this.#interruption(ending));
+    const momentMs = RECOVERY_MS * this.#options.timing.random();
+    await sleep(Math.min(endsAt - performance.now(), momentMs), this.#attempt.signal);
   }
 
   /** What one watch finds out about a server that nobody could reach counts for all. */

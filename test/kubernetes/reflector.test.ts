@@ -303,7 +303,7 @@ test('waits double up to their bound, with a spread', () => {
     return Array.from({ length: 8 }, () => backoff.next());
   };
   assert.deepEqual(waits(0), [800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
-  assert.deepEqual(waits(1), [400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000]);
+  assert.deepEqual(waits(1).map(Math.round), [80, 160, 320, 640, 1280, 2560, 3000, 3000]);
   const backoff = new Backoff({ ...TIMING, backoffMs: [800, 30_000] });
   backoff.next();
   backoff.next();

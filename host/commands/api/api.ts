@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Form, formOf } from './encoding.ts';
 import { answerList } from './lists.ts';
 import { type Filter, filterOf } from './selectors.ts';
 import type { ObjectSource, ResourceName } from './source.ts';
@@ -34,7 +35,7 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   /** The selectors of the query. */
   readonly keeps: Filter;
-  readonly accept: string;
+  readonly form: Form;
   readonly response: ServerResponse;
 }
 
@@ -84,8 +85,10 @@ function answer(source: ObjectSource, options: ApiOptions, request: IncomingMess
     refuse(response, 405, 'the embedded cluster cannot be changed through its API');
     return;
   }
-  if (!/\*\/\*|application\/(json|\*)/.test(accept)) {
-    refuse(response, 406, 'only the following media types are accepted: application/json');
+  const form = formOf(accept, resource);
+  if (form === undefined) {
+    const types = 'application/json, application/vnd.kubernetes.protobuf';
+    refuse(response, 406, `only the following media types are accepted: ${types}`);
     return;
   }
   const query = url.searchParams;
@@ -96,6 +99,6 @@ function answer(source: ObjectSource, options: ApiOptions, request: IncomingMess
   }
   const isWatch = ['1', 'true'].includes(query.get('watch') ?? '');
   options.onRequest?.(isWatch ? 'watch' : 'list', resource);
-  const asked = { source, options, resource, query, keeps, accept, response };
+  const asked = { source, options, resource, query, keeps, form, response };
   void (isWatch ? answerWatch(asked) : answerList(asked));
 }

@@ -1,10 +1,11 @@
 // GET without watch: whole or in pages. All pages of a list show one version, however much changes meanwhile.
 
 import type { ApiRequest } from './api.ts';
+import { PARTIAL, partialOf } from './encoding.ts';
 import { Outlet } from './outlet.ts';
+import { everything } from './selectors.ts';
 import { ForgottenError, KINDS, type Listed } from './source.ts';
 import { parseVersion, refuse, refuseFuture } from './statuses.ts';
-import type { KubernetesObject } from './values.ts';
 
 interface Place {
   readonly version: number;
@@ -82,28 +83,29 @@ async function writePage(request: ApiRequest, { version, after, limit }: Place, 
     page.push(listed);
   }
   const next = hasMore ? { continue: composeToken(version, page.at(-1)!.key) } : {};
-  await writeItems(request, { resourceVersion: String(version), ...next }, page, outlet);
+  const { source, resource, keeps, form, response } = request;
+  // On the first page only: the count is of now, and later pages show the cluster as it was.
+  const isCounted = hasMore && keeps === everything && after === '' && version === source.version;
+  const rest = isCounted ? { remainingItemCount: source.countOf(resource) - page.length } : {};
+  const metadata = { resourceVersion: String(version), ...next, ...rest };
+  const kind = form.isPartial ? PARTIAL : KINDS[resource];
+  const items = page.map(({ object }) => (form.isPartial ? partialOf(object) : object));
+  response.writeHead(200, { 'Content-Type': form.encoding.contentType });
+  outlet.add(form.encoding.page(kind, metadata, items));
+  await outlet.flush();
 }
 
+/** In JSON, whatever would be rather taken: protobuf says how long a list is before it begins. */
 async function writeWhole(request: ApiRequest, { version, after }: Place, outlet: Outlet): Promise<void> {
-  const listed = request.source.list(request.resource, version, after);
-  await writeItems(request, { resourceVersion: String(version) }, listed, outlet);
-}
-
-async function writeItems(
-  { resource, keeps, accept, response }: ApiRequest,
-  metadata: object,
-  items: Iterable<Listed>,
-  outlet: Outlet,
-): Promise<void> {
+  const { source, resource, keeps, form, response } = request;
   response.writeHead(200, { 'Content-Type': 'application/json' });
-  const isPartial = accept.includes('as=PartialObjectMetadataList');
-  const { apiVersion, kind } = isPartial ? PARTIAL : KINDS[resource];
-  outlet.add(`{"kind":"${kind}List","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`);
+  const { apiVersion, kind } = form.isPartial ? PARTIAL : KINDS[resource];
+  const metadata = JSON.stringify({ resourceVersion: String(version) });
+  outlet.add(`{"kind":"${kind}List","apiVersion":"${apiVersion}","metadata":${metadata},"items":[`);
   let separator = '';
-  for (const { object } of items) {
+  for (const { object } of source.list(resource, version, after)) {
     if (!keeps(object)) continue;
-    outlet.add(separator + JSON.stringify(isPartial ? partial(object) : object));
+    outlet.add(separator + JSON.stringify(form.isPartial ? partialOf(object) : object));
     separator = ',';
     if (!outlet.isFull) continue;
     await outlet.flush();
@@ -111,11 +113,4 @@ async function writeItems(
   }
   outlet.add(']}');
   await outlet.flush();
-}
-
-const PARTIAL = { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata' };
-
-/** What a client gets that wants to know only who is there. */
-function partial({ metadata }: KubernetesObject): object {
-  return { ...PARTIAL, metadata };
 }

@@ -2,11 +2,12 @@
 
 import type { ServerResponse } from 'node:http';
 
-const CHUNK_CHARS = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 export class Outlet {
   readonly #response: ServerResponse;
-  #text = '';
+  #pieces: (string | Uint8Array)[] = [];
+  #size = 0;
 
   constructor(response: ServerResponse) {
     this.#response = response;
@@ -17,24 +18,32 @@ export class Outlet {
     return this.#response.destroyed;
   }
 
-  add(text: string): void {
-    this.#text += text;
+  add(piece: string | Uint8Array): void {
+    this.#pieces.push(piece);
+    this.#size += piece.length;
   }
 
   /** Enough has been added to be worth a system call. */
   get isFull(): boolean {
-    return this.#text.length >= CHUNK_CHARS;
+    return this.#size >= CHUNK_BYTES;
   }
 
   /** Resolves when the client has room for more, or is gone. */
   async flush(): Promise<void> {
-    const text = this.#text;
-    this.#text = '';
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#size = 0;
     const response = this.#response;
-    if (text === '' || response.destroyed || response.write(text)) return;
+    if (pieces.length === 0 || response.destroyed || response.write(joined(pieces))) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     response.once('drain', resolve).once('close', resolve);
     await promise;
     response.off('drain', resolve).off('close', resolve);
   }
+}
+
+/** A body is all text or all octets. */
+function joined(pieces: readonly (string | Uint8Array)[]): string | Buffer {
+  if (typeof pieces[0] === 'string') return pieces.join('');
+  return Buffer.concat(pieces as readonly Uint8Array[]);
 }

@@ -43,6 +43,8 @@ export interface ObjectSource {
    * ForgottenError once the version is known no more.
    */
   list(resource: ResourceName, version: number, after: string): Iterable<Listed>;
+  /** How many objects there are now. */
+  countOf(resource: ResourceName): number;
   /** The change that led to a version above the oldest. */
   changeAt(version: number): Change;
   /** Calls back when there are changes, until the returned function is called. */

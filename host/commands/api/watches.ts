@@ -7,9 +7,8 @@
 import type { ApiRequest } from './api.ts';
 import { Outlet } from './outlet.ts';
 import { everything } from './selectors.ts';
-import { type Change, ForgottenError, KINDS, type ResourceName } from './source.ts';
+import { type Change, ForgottenError, KINDS } from './source.ts';
 import { parseVersion, refuse, status } from './statuses.ts';
-import type { KubernetesObject } from './values.ts';
 
 /** A watch ends after so many seconds unless it asks for less. */
 const WATCH_SECONDS_MAX = 3600;
@@ -52,8 +51,9 @@ class Watch {
   }
 
   async run(isList: boolean): Promise<void> {
-    const { response, source, options, query } = this.#request;
-    response.writeHead(200, { 'Content-Type': 'application/json;stream=watch' });
+    const { response, source, options, query, form } = this.#request;
+    const { encoding } = form;
+    response.writeHead(200, { 'Content-Type': `${encoding.contentType};stream=watch` });
     response.flushHeaders();
     const wake = () => this.#wake();
     const stopListening = source.listen(wake);
@@ -82,12 +82,12 @@ class Watch {
   }
 
   async #sendAll(endsInBookmark: boolean): Promise<void> {
-    const { source, resource, keeps } = this.#request;
+    const { source, resource, keeps, form } = this.#request;
     const version = Math.max(this.#version, source.version);
     this.#version = version;
     try {
       for (const { object } of source.list(resource, version, '')) {
-        if (keeps(object)) this.#outlet.add(eventText('ADDED', resource, object));
+        if (keeps(object)) this.#outlet.add(form.encoding.event('ADDED', KINDS[resource], object));
         if (this.#outlet.isFull) await this.#outlet.flush();
         if (this.#outlet.isClosed) return;
       }
@@ -123,47 +123,28 @@ class Watch {
   #sendExpired(): void {
     const { version } = this.#request.source;
     const object = status(410, `too old resource version: ${this.#version} (${version})`);
-    this.#outlet.add(`${JSON.stringify({ type: 'ERROR', object })}\n`);
+    this.#outlet.add(this.#request.form.encoding.event('ERROR', { apiVersion: 'v1', kind: 'Status' }, object));
   }
 
   /** An object that leaves the selection is deleted for this client, one that enters it is added. */
   #tell(change: Change): void {
-    const { resource, keeps } = this.#request;
+    const { resource, keeps, form } = this.#request;
     if (change.resource !== resource) return;
     if (keeps === everything) {
-      this.#outlet.add(changeText(change));
+      this.#outlet.add(form.encoding.change(change));
       return;
     }
     const was = change.before !== undefined && keeps(change.before);
     const is = change.type !== 'DELETED' && keeps(change.object);
     if (!was && !is) return;
     const type = is ? (was ? 'MODIFIED' : 'ADDED') : 'DELETED';
-    this.#outlet.add(eventText(type, resource, change.object));
+    this.#outlet.add(form.encoding.event(type, KINDS[resource], change.object));
   }
 
   #bookmark(metadata: object): void {
     this.#isBookmarkDue = false;
-    const object = {
-      ...KINDS[this.#request.resource],
-      metadata: { resourceVersion: String(this.#version), ...metadata },
-    };
-    this.#outlet.add(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+    const { resource, form } = this.#request;
+    const object = { metadata: { resourceVersion: String(this.#version), ...metadata } };
+    this.#outlet.add(form.encoding.event('BOOKMARK', KINDS[resource], object));
   }
-}
-
-function eventText(type: string, resource: ResourceName, object: KubernetesObject): string {
-  return `${JSON.stringify({ type, object: { ...KINDS[resource], ...object } })}\n`;
-}
-
-/** Most watches get the same text of a change, and at about the same time: the last ones are kept. */
-const lastTexts = new Map<Change, string>();
-const LAST_TEXTS_MAX = 256;
-
-function changeText(change: Change): string {
-  const last = lastTexts.get(change);
-  if (last !== undefined) return last;
-  const text = eventText(change.type, change.resource, change.object);
-  lastTexts.set(change, text);
-  if (lastTexts.size > LAST_TEXTS_MAX) lastTexts.delete(lastTexts.keys().next().value!);
-  return text;
 }

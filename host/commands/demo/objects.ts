@@ -79,6 +79,10 @@ export class ObjectMemory implements ObjectSource {
     return listed.filter(({ key }) => key > after).sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
+  countOf(resource: ResourceName): number {
+    return this.#kept[resource].size;
+  }
+
   changeAt(version: number): Change {
     return this.#changes[version - this.oldestVersion - 1]!;
   }

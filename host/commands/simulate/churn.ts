@@ -63,7 +63,8 @@ export class Churn {
     const [number] = this.#deleted.splice(at, 1) as [number];
     const { incarnation } = this.#cluster.stateOf(number);
     const changedAt = new Date().toISOString();
-    const service = this.#cluster.change(number, { hasService: true, incarnation: incarnation + 1, unready: -1 });
+    const made = { hasService: true, incarnation: incarnation + 1, unready: -1, createdAt: seconds(changedAt) };
+    const service = this.#cluster.change(number, made);
     return service + this.#cluster.change(number, { hasEndpoints: true, changedAt });
   }
 
@@ -87,4 +88,9 @@ export class Churn {
     }
     return this.#cluster.change(number, { rotation: nextRotation(state, max), changedAt });
   }
+}
+
+/** As objects are stamped: whole seconds. */
+function seconds(time: string): string {
+  return time.replace(/\.\d+/, '');
 }

@@ -39,6 +39,7 @@ export class SimulatedCluster implements ObjectSource {
   readonly #listeners = new Set<() => void>();
   /** Versions of the pods that are not of the first version: `NUMBER ENDPOINT`. */
   readonly #podVersions = new Map<string, number>();
+  readonly #counts: Record<Changing, number>;
 
   /** @param version that it begins with: who knew an earlier cluster must not take this one for it. */
   constructor(shape: Shape, changesMax: number, version: number) {
@@ -47,6 +48,9 @@ export class SimulatedCluster implements ObjectSource {
     this.#firstVersion = version;
     this.#changesMax = changesMax;
     this.#objects = new Objects(shape);
+    let slices = 0;
+    for (let number = 0; number < shape.count; number++) slices += sliceCount(shape.endpointsOf(number));
+    this.#counts = { services: shape.count, endpointslices: slices, pods: shape.options.endpoints };
   }
 
   get oldestVersion(): number {
@@ -81,6 +85,7 @@ export class SimulatedCluster implements ObjectSource {
     this.#states.set(number, after);
     for (const [type, resource, part] of differences) {
       const version = ++this.version;
+      if (type !== 'MODIFIED') this.#counts[resource] += type === 'ADDED' ? 1 : -1;
       if (resource === 'pods') this.#podVersions.set(`${number} ${part}`, version);
       const objectOf = (state: ServiceState) => this.#object(resource, number, state, part);
       this.#keep(new SimulatedChange(type, resource, version, before, after, objectOf));
@@ -91,6 +96,11 @@ export class SimulatedCluster implements ObjectSource {
   /** Lets everybody know of the changes since the last call. */
   tell(): void {
     for (const listener of this.#listeners) listener();
+  }
+
+  countOf(resource: ResourceName): number {
+    if (resource === 'serviceimports') return 0;
+    return resource === 'namespaces' ? this.shape.namespaces.length : this.#counts[resource];
   }
 
   changeAt(version: number): Change {

@@ -3,13 +3,12 @@
 import { KINDS } from '../api/source.ts';
 import type { KubernetesObject } from '../api/values.ts';
 import { type Shape, SLICE_ENDPOINTS } from './shape.ts';
-import { generationOf, livingEndpoints, type ServiceState } from './state.ts';
+import { CREATED_AT, generationOf, livingEndpoints, type ServiceState } from './state.ts';
 
 const PORTS = [
   { name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 },
   { name: 'metrics', protocol: 'TCP', port: 9100, targetPort: 9100 },
 ];
-const CREATED_AT = '2026-01-01T00:00:00Z';
 
 /** What a hash is for. */
 const SALT = { service: 101, slice: 102, pod: 103 };
@@ -40,9 +39,9 @@ export class Objects {
       namespace: shape.namespaceOf(number),
       uid: this.#uid(SALT.service, number, state.incarnation),
       resourceVersion: String(state.serviceVersion),
-      creationTimestamp: CREATED_AT,
+      creationTimestamp: state.createdAt,
       labels: labelsOf(name),
-      managedFields: managed('helm', 'v1', SERVICE_FIELDS),
+      managedFields: managed('helm', 'v1', state.createdAt, SERVICE_FIELDS),
     };
     const status = { loadBalancer: {} };
     if (kind === 'externalName') {
@@ -71,6 +70,7 @@ export class Objects {
     const owner = { apiVersion: 'v1', kind: 'Service', name: service };
     const uid = this.#uid(SALT.service, number, state.incarnation);
     const first = slice * SLICE_ENDPOINTS;
+    const writtenAt = state.changedAt === '' ? state.createdAt : state.changedAt.replace(/\.\d+/, '');
     const count = Math.min(SLICE_ENDPOINTS, state.endpoints - first);
     return {
       metadata: {
@@ -80,7 +80,7 @@ export class Objects {
         uid: this.#uid(SALT.slice, number, slice, state.incarnation),
         resourceVersion: String(state.sliceVersions[slice]),
         generation: 1 + state.rotation,
-        creationTimestamp: CREATED_AT,
+        creationTimestamp: state.createdAt,
         labels: {
           ...labelsOf(service),
           'endpointslice.kubernetes.io/managed-by': controller,
@@ -89,7 +89,7 @@ export class Objects {
         },
         ...(state.changedAt !== '' && { annotations: { [TRIGGER_TIME]: state.changedAt } }),
         ownerReferences: [{ ...owner, uid, controller: true, blockOwnerDeletion: true }],
-        managedFields: managed('kube-controller-manager', KINDS.endpointslices.apiVersion, SLICE_FIELDS),
+        managedFields: managed('kube-controller-manager', KINDS.endpointslices.apiVersion, writtenAt, SLICE_FIELDS),
       },
       addressType: 'IPv4',
       endpoints: Array.from({ length: count }, (_, at) => this.#endpoint(number, state, first + at)),
@@ -169,8 +169,8 @@ function labelsOf(name: string): Readonly<Record<string, string>> {
 }
 
 /** What the API server notes of who has written which fields: a good part of every object. */
-function managed(writer: string, apiVersion: string, fieldsV1: object): object[] {
-  return [{ manager: writer, operation: 'Update', apiVersion, time: CREATED_AT, fieldsType: 'FieldsV1', fieldsV1 }];
+function managed(writer: string, apiVersion: string, time: string, fieldsV1: object): object[] {
+  return [{ manager: writer, operation: 'Update', apiVersion, time, fieldsType: 'FieldsV1', fieldsV1 }];
 }
 
 const SERVICE_FIELDS = {

@@ -15,11 +15,16 @@ export interface ServiceState {
   readonly unready: number;
   readonly serviceVersion: number;
   readonly sliceVersions: readonly number[];
+  /** When the service was made (RFC 3339). */
+  readonly createdAt: string;
   /** When its endpoints last changed (RFC 3339); '' if never. */
   readonly changedAt: string;
   /** Version of the change that led here. */
   readonly since: number;
 }
+
+/** Of everything that is there from the start. */
+export const CREATED_AT = '2026-01-01T00:00:00Z';
 
 export function firstState(shape: Shape, number: number, version: number): ServiceState {
   const endpoints = shape.endpointsOf(number);
@@ -32,6 +37,7 @@ export function firstState(shape: Shape, number: number, version: number): Servi
     unready: -1,
     serviceVersion: version,
     sliceVersions: new Array<number>(sliceCount(endpoints)).fill(version),
+    createdAt: CREATED_AT,
     changedAt: '',
     since: version,
   };

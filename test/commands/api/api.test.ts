@@ -200,6 +200,14 @@ test('resourceVersion=0: the whole list, whatever the limit', async (t) => {
   assert.equal(body.metadata.continue, undefined);
 });
 
+test('the first page says how many are left', async (t) => {
+  const { url, cluster } = await serve(t);
+  const first = (await listed(`${url}/api/v1/services?limit=5`)).body.metadata;
+  assert.equal(first.remainingItemCount, cluster.countOf('services') - 5);
+  const last = (await listed(`${url}/api/v1/services?limit=500`)).body.metadata;
+  assert.equal(last.remainingItemCount, undefined);
+});
+
 test('who is there, and nothing more', async (t) => {
   const { url } = await serve(t);
   const accept = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io, application/json';
@@ -218,8 +226,7 @@ test('what this API does not do', async (t) => {
     ['/api/v1/services?watch=true&resourceVersion=x', 400],
   ];
   for (const [target, status] of refusals) assert.equal((await listed(url + target)).status, status, target);
-  const protobuf = { accept: 'application/vnd.kubernetes.protobuf' };
-  assert.equal((await listed(`${url}/api/v1/services`, protobuf)).status, 406);
+  assert.equal((await listed(`${url}/api/v1/services`, { accept: 'application/yaml' })).status, 406);
 });
 
 test('requests are counted', async (t) => {

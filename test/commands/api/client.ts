@@ -22,7 +22,7 @@ export interface ApiObject {
 }
 
 export interface ApiList extends ApiObject {
-  readonly metadata: ApiObject['metadata'] & { readonly continue?: string };
+  readonly metadata: ApiObject['metadata'] & { readonly continue?: string; readonly remainingItemCount?: number };
   readonly items: readonly ApiObject[];
 }
 

@@ -74,13 +74,25 @@ test('the seed decides', () => {
     const cluster = clusterOf({ seed });
     const churn = new Churn(cluster, seed);
     for (let n = 0; n < 50; n++) churn.step();
-    return [...contentOf(cluster, 'endpointslices').values()].join('\n').replaceAll(/"[^"]*trigger-time":"[^"]*"/g, '');
+    return [...contentOf(cluster, 'endpointslices').values()]
+      .join('\n')
+      .replaceAll(/"(?:time|creationTimestamp|[^"]*trigger-time)":"[^"]*"/g, '');
   };
   assert.equal(churned(5), churned(5));
   assert.notEqual(churned(5), churned(6));
 });
 
 for (const resource of ['services', 'endpointslices', 'pods', 'namespaces'] as const) {
+  test(`${resource} are counted`, () => {
+    const cluster = clusterOf({ services: 120, namespaces: 9 });
+    const churn = new Churn(cluster, 5);
+    for (let n = 0; n < 300; n++) {
+      if (n % 100 === 0) assert.equal(cluster.countOf(resource), contentOf(cluster, resource).size);
+      churn.step();
+    }
+    assert.equal(cluster.countOf(resource), contentOf(cluster, resource).size);
+  });
+
   test(`${resource} are in the order of their keys, and any page begins where the last ended`, () => {
     const cluster = clusterOf({ services: 120, namespaces: 9 });
     const keys = [...contentOf(cluster, resource).keys()];
