@@ -67,7 +67,7 @@ export class WatchStream {
   }
 
   send(octets: Buffer): void {
-    if (this.isDead) return;
+    if (this.isDead || this.hasEnded) return;
     this.queue.push(octets);
     this.flush();
   }
@@ -96,7 +96,9 @@ export class WatchStream {
       return;
     }
     for (const octets of this.queue.splice(0)) this.reply.write(octets);
-    if (this.hasEnded) this.reply.end();
+    if (!this.hasEnded) return;
+    this.isDead = true;
+    this.reply.end();
   }
 
   private sendSlowly(): void {
