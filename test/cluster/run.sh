@@ -2,7 +2,7 @@
 # Runs the suites on a whole cluster of its own: installs what is missing (15 minutes on 2 cores, once), builds the images,
 # starts the cluster, runs, ends it.
 #
-#   test/cluster/run.sh [SUITE...]      all of them by default: workloads, rollout
+#   test/cluster/run.sh [SUITE...]      by default workloads and rollout; conformance takes another 10 minutes to install
 #
 #   WASMDNS_CLUSTER_IMAGE=FILE.tar      the server's image; without it `npm run image` makes one
 #   WASMDNS_CLUSTER_KEEP=1              leaves the cluster up; test/cluster/down.sh DIR ends it
@@ -19,6 +19,7 @@ done
 
 bash test/e2e/install.sh etcd coredns containerd kube-apiserver kubectl kube-controller-manager kube-scheduler \
   kube-proxy kubelet
+case " ${suites[*]} " in *' conformance '*) bash test/e2e/install.sh conformance ;; esac
 export WASMDNS_CLUSTER_DIR=${WASMDNS_CLUSTER_DIR:-/tmp/wasmdns-cluster}
 if [ ! -e "$WASMDNS_CLUSTER_DIR" ]; then
   image=${WASMDNS_CLUSTER_IMAGE:-}

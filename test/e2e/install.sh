@@ -6,7 +6,8 @@
 #   test/e2e/install.sh [etcd] [kube-apiserver] [coredns] [helm] [apt]     without arguments: all of these
 #
 # What a whole cluster needs beside them (test/cluster/) is installed only when it is named: kube-controller-manager,
-# kube-scheduler, kube-proxy, kubelet, kubectl and, from Debian's packages, containerd.
+# kube-scheduler, kube-proxy, kubelet, kubectl and, from Debian's packages, containerd; Kubernetes' own end-to-end suite and
+# what its pods run: conformance.
 #
 # Binaries land in ${WASMDNS_TOOLS:-$HOME/.cache/wasmdns-tools}/bin and stay there between runs; a second run
 # takes no time. First run: about 15 minutes on 2 cores, 8 more for the cluster's.
@@ -58,12 +59,16 @@ GO
 
 # One of Kubernetes' own commands.
 install_kubernetes() {
-  [ -x "$tools/bin/$1" ] && return
+  install_kubernetes_at "cmd/$1" "$1"
+}
+
+install_kubernetes_at() {
+  [ -x "$tools/bin/$2" ] && return
   need_go
   mkdir -p "$tools/build-kubernetes"
   cd "$tools/build-kubernetes"
   grep -q "k8s.io/kubernetes v$kubernetes\$" go.mod 2> /dev/null || wrap_kubernetes
-  go build -mod=mod -buildvcs=false -ldflags '-s -w' -o "$tools/bin/" "k8s.io/kubernetes/cmd/$1"
+  go build -mod=mod -buildvcs=false -ldflags '-s -w' -o "$tools/bin/$2" "k8s.io/kubernetes/$1"
 }
 
 # k8s.io/kubernetes names its staging modules at v0.0.0; each is replaced by its published version.
@@ -77,6 +82,18 @@ wrap_kubernetes() {
   done
   go mod edit -require "k8s.io/kubernetes@v$kubernetes"
   printf 'package tools\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver/app"\n' > tools.go
+}
+
+# e2e.test, and agnhost with the Debian that stands in for its image's base.
+install_conformance() {
+  install_kubernetes_at test/images/agnhost agnhost
+  if [ ! -x "$tools/bin/e2e.test" ]; then
+    cd "$tools/build-kubernetes"
+    go test -mod=mod -c -ldflags '-s -w' -o "$tools/bin/e2e.test" k8s.io/kubernetes/test/e2e
+  fi
+  install_packages mmdebstrap
+  [ -e "$tools/agnhost-base.tar" ] || mmdebstrap --quiet --variant=essential \
+    --include=bind9-dnsutils,bash,curl,netcat-openbsd,iproute2,ca-certificates bookworm "$tools/agnhost-base.tar"
 }
 
 install_apt() {
@@ -106,7 +123,7 @@ install_packages() {
 
 for part in "$@"; do
   (case $part in
-    apt | coredns | etcd | helm | containerd) "install_$part" ;;
+    apt | coredns | etcd | helm | containerd | conformance) "install_$part" ;;
     kube-apiserver | kube-controller-manager | kube-scheduler | kube-proxy | kubelet | kubectl) install_kubernetes "$part" ;;
     *) echo "install.sh: unknown part '$part'" >&2; exit 1 ;;
   esac)
