@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(verdicts cases rdata cache order dnssd odd-objects access start changes watch truth faults scale simulate differential planted scenarios helm capacity image image-cases image-arm64 manifest)
+suites=(verdicts cases rdata cache order dnssd odd-objects access start changes watch truth faults scale simulate differential planted scenarios helm resolvers capacity image image-cases image-arm64 manifest)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do
@@ -36,6 +36,11 @@ for suite in "${suites[@]}"; do
       bash deploy/image/install.sh run
       npm run --silent image
       place=(bash test/e2e/image/namespace.sh)
+      ;;
+    # Programs find the server on port 53, through a resolv.conf of their own.
+    resolvers)
+      bash test/e2e/install.sh resolvers
+      place=(bash test/e2e/image/namespace.sh bash test/e2e/resolvers/pod.sh)
       ;;
   esac
   # The single passes of the cases would hide everything else.
