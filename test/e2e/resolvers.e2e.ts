@@ -116,7 +116,8 @@ for (const seat of seats) {
           if (!isAsItIs && !client.searches(name)) continue;
           const found = await look(client, name);
           seen.set(`${seat} ${client.title} ${name}`, found);
-          assert.deepEqual(found.addresses, expected && [...expected].sort(), client.title);
+          if (name === 'crowd' && client.isCut) assertSome(found.addresses, client.title);
+          else assert.deepEqual(found.addresses, expected && [...expected].sort(), client.title);
           assert.ok(found.elapsedMs < PATIENCE_MS, `${client.title} took ${Math.round(found.elapsedMs)} ms`);
         }
       });
@@ -130,12 +131,28 @@ for (const seat of seats) {
   });
 }
 
+function isCut(key: string): boolean {
+  return clients.some((client) => client.isCut && key.endsWith(` ${client.title} crowd`));
+}
+
+/** Some of a large answer, as many as a datagram holds. */
+function assertSome(addresses: readonly string[] = [], title: string): void {
+  assert.ok(addresses.length >= 20, `${title}: ${addresses.length} addresses`);
+  assert.deepEqual(
+    addresses.filter((address) => !crowd.includes(address)),
+    [],
+    title,
+  );
+}
+
 test('both give every client the same', () => {
   let compared = 0;
   for (const [key, ours] of seen) {
     if (!key.startsWith('wasmdns ')) continue;
     const theirs = seen.get(key.replace(/^wasmdns/, 'coredns'));
-    assert.deepEqual(ours.addresses, theirs?.addresses, key);
+    // Which ones stand in a cut reply is chance
+    if (isCut(key)) assert.equal(ours.addresses?.length, theirs?.addresses?.length, key);
+    else assert.deepEqual(ours.addresses, theirs?.addresses, key);
     compared++;
   }
   assert.ok(compared >= NAMES.length * 6, `${compared} look-ups compared`);
@@ -146,6 +163,6 @@ test('both give every client the same', () => {
         .map(([, found]) => found.elapsedMs);
       return `${seat} ${Math.round(Math.max(...own))} ms`;
     });
-    process.stdout.write(`${client.title}: slowest look-up ${times.join(', ')}\n`);
+    process.stdout.write(`${client.title}: slowest look-up beyond its start ${times.join(', ')}\n`);
   }
 });
