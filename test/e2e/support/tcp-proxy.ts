@@ -9,6 +9,8 @@ export type ProxyMode = 'pass' | 'stall' | 'refuse';
 export class TcpProxy {
   readonly port: number;
   connectionCount = 0;
+  /** Octets to clients. */
+  sentBytes = 0;
   private mode: ProxyMode = 'pass';
   private readonly target: number;
   private readonly sockets = new Set<Socket>();
@@ -71,7 +73,10 @@ export class TcpProxy {
       [backend, client],
     ] as const) {
       this.sockets.add(from);
-      from.on('data', (octets) => to.write(octets));
+      from.on('data', (octets: Buffer) => {
+        if (to === client) this.sentBytes += octets.length;
+        to.write(octets);
+      });
       from.on('end', () => to.end());
       from.on('error', () => to.destroy());
       from.on('close', () => {
