@@ -138,7 +138,9 @@ async function garble({ proxy, random }: Stage): Promise<void> {
 }
 
 async function loseEvents({ proxy, random }: Stage): Promise<void> {
-  proxy.rules.onFrame = (frame) => (isChange(frame) && random.chance(0.5) ? [] : [frame.octets]);
+  // A list that lacks half of what is there is no watch that has missed something
+  proxy.rules.onFrame = (frame, { isListing }) =>
+    isChange(frame) && !isListing && random.chance(0.5) ? [] : [frame.octets];
   await sleep(500 + random.below(1000));
   proxy.calm();
 }

@@ -46,8 +46,8 @@ const SLOW_STEP_MS = 2;
 export class WatchStream {
   readonly asked: Asked;
   readonly isProtobuf: boolean;
-  /** For rules that must not treat two events of a stream alike. */
-  seen = 0;
+  /** A list comes first; the bookmark that ends it has not been seen. */
+  isListing: boolean;
   private readonly reply: ServerResponse;
   private readonly proxy: WatchProxy;
   private queue: Buffer[] = [];
@@ -60,6 +60,7 @@ export class WatchStream {
     this.asked = asked;
     this.reply = reply;
     this.isProtobuf = isProtobuf;
+    this.isListing = asked.version === undefined;
     reply.on('close', () => {
       this.isDead = true;
       clearTimeout(this.timer);
@@ -256,7 +257,7 @@ export class WatchProxy {
   }
 
   private passFrame(frame: Frame, stream: WatchStream): void {
-    stream.seen++;
+    if (frame.type === 'BOOKMARK') stream.isListing = false;
     for (const octets of this.rules.onFrame?.(frame, stream) ?? [frame.octets]) stream.send(octets);
   }
 }
