@@ -18,12 +18,8 @@ export function endpointsPut(
   for (let i: u32 = 0; i < count; i++) {
     // Bounds: the caller has as many addresses and labels, and room for the longest key at `keyAt`
     const address = addresses + i * 4;
-    let bytes: u32;
-    if (labels) {
-      bytes = 1 + <u32>load<u8>(label);
-      memory.copy(keyAt, label, bytes);
-      label += bytes;
-    } else bytes = dashedLabel(address, keyAt);
+    const bytes = labels ? copyLabel(label, keyAt) : dashedLabel(address, keyAt);
+    label += bytes; // Unused without labels
     memory.copy(keyAt + bytes, base, baseBytes);
     store<u32>(blob + addressAt, load<u32>(address));
     if (!ownerPut(storeAt, keyAt, bytes + baseBytes, blob, blobBytes, flags)) return false;
@@ -45,18 +41,21 @@ export function reversePut(
     // Bounds: as above, and room for the longest name at `nameAt`
     const address = addresses + i * 4;
     const to = blob + nameAt;
-    let bytes: u32;
-    if (labels) {
-      bytes = 1 + <u32>load<u8>(label);
-      memory.copy(to, label, bytes);
-      label += bytes;
-    } else bytes = dashedLabel(address, to);
+    const bytes = labels ? copyLabel(label, to) : dashedLabel(address, to);
+    label += bytes; // Unused without labels
     memory.copy(to + bytes, name, nameBytes);
     store<u16>(to - 8, <u16>(bytes + nameBytes));
     store<u32>(keyAt + 1, load<u32>(address));
     if (!ownerPut(storeAt, keyAt, 5, blob, nameAt + ((bytes + nameBytes + 3) & ~3), 0)) return false;
   }
   return true;
+}
+
+/** Copies a label in wire form; returns its octets. */
+function copyLabel(label: u32, to: u32): u32 {
+  const bytes: u32 = 1 + <u32>load<u8>(label); // Bounds: the caller has as many labels
+  memory.copy(to, label, bytes);
+  return bytes;
 }
 
 /** Writes the label of the address with dashes, in wire form; returns its octets. */
