@@ -176,7 +176,8 @@ test('a token that is refused is read again before the next request', async (t) 
   assert.equal(await code(), 200);
 });
 
-test('a connection of its own for who asks for one', async (t) => {
+/** Connections that three requests, one after the other, have taken. */
+async function connectionsOfThree(t: TestContext, isFresh: boolean): Promise<number> {
   const ports = new Set<number | undefined>();
   const api = await scriptedApi((response, request) => {
     ports.add(request.socket.remotePort);
@@ -189,10 +190,14 @@ test('a connection of its own for who asks for one', async (t) => {
     await api.close();
   });
   for (let i = 0; i < 3; i++) {
-    const response = await client.open('/', '*/*', new AbortController().signal, true);
+    const response = await client.open('/', '*/*', new AbortController().signal, isFresh);
     for await (const _ of response);
   }
-  assert.equal(ports.size, 3);
+  return ports.size;
+}
+
+test('a connection of its own for who asks for one', async (t) => {
+  assert.equal(await connectionsOfThree(t, true), 3);
 });
 
 test('the server of an endpoint, with and without a scheme', async () => {
@@ -225,22 +230,7 @@ test('token, user agent and path of a request', async (t) => {
 });
 
 test('requests share a connection', async (t) => {
-  const ports = new Set<number | undefined>();
-  const api = await scriptedApi((response, request) => {
-    ports.add(request.socket.remotePort);
-    status(200, '')(response, request);
-  });
-  const config = await loadAccess({ kind: 'endpoint', url: api.url, tls: undefined }, NO_POD);
-  const client = new ApiClient(config, OBSERVER, 1000);
-  t.after(async () => {
-    client.close();
-    await api.close();
-  });
-  for (let i = 0; i < 3; i++) {
-    const response = await client.open('/', '*/*', new AbortController().signal);
-    for await (const _ of response);
-  }
-  assert.equal(ports.size, 1);
+  assert.equal(await connectionsOfThree(t, false), 1);
 });
 
 test('equal access has one key, another kubeconfig another', (t) => {
