@@ -1,10 +1,11 @@
 // Looks whether a watch has shown everything: an event that is lost on its way stays lost, and nothing else tells.
 //
-//   glance   a list of one object, each minute and after each failure: the number of objects, and the version they are at
+//   glance   a list of one object, by the clock and after each failure: the number of objects, and the version they are at
 //   sweep    a list of all objects' metadata in pages, spread over two minutes: the version of each object
 //
+// Both come the more often the fewer objects there are, so that the API server has the same work with either.
 // What differs may be on its way, so it counts if it still differs after a time of grace. Then the reflector lists again.
-// A sweep follows a glance that has found a difference at once, and comes by itself after checkMs.
+// A sweep follows a glance that has found a difference at once.
 
 import type { Log } from '../log.ts';
 import { sleep, type Timing } from './backoff.ts';
@@ -37,13 +38,35 @@ export interface VerifierOptions {
 /** `unfinished`: the API could not be asked, or the resource was listed anew meanwhile. */
 export type CheckResult = 'same' | 'missed' | 'unfinished';
 
-const GLANCE_MS = 60_000;
+/** The store counts all objects for a glance: it has as much to do with many as with few. */
+const GLANCE_MS_PER_OBJECT = 10;
+const GLANCE_MS: readonly [min: number, max: number] = [10_000, 60_000];
+/** From so many pages on a sweep comes after checkMs; with fewer after a part of it. */
+const SWEEP_PAGES = 20;
+const SWEEP_MS_MIN = 60_000;
+/** Of each interval, so that replicas that began together do not stay together. */
+const JITTER = 0.25;
 /** The continue token of a list lives at least five minutes. */
-const SWEEP_MS = 120_000;
+const SPREAD_MS = 120_000;
 /** A failure is often one of many: replicas do not ask at the same moment. */
 const RESUMED_MS = 1000;
 /** Names in a log line. */
 const NAMES_MAX = 5;
+
+/** Longest time from one glance at so many objects to the next. */
+export function glanceInterval(objects: number, checkMs: number): number {
+  const [min, max] = GLANCE_MS;
+  return Math.min(checkMs, max, Math.max(min, objects * GLANCE_MS_PER_OBJECT));
+}
+
+/** Time from one sweep of so many objects to the next. */
+export function sweepInterval(objects: number, checkMs: number): number {
+  return Math.min(checkMs, Math.max(SWEEP_MS_MIN, (checkMs * pagesOf(objects)) / SWEEP_PAGES));
+}
+
+function pagesOf(objects: number): number {
+  return Math.max(1, Math.ceil(objects / PAGE_OBJECTS));
+}
 
 export class Verifier {
   readonly #options: VerifierOptions;
@@ -75,21 +98,24 @@ export class Verifier {
   }
 
   async #run(): Promise<void> {
-    const { checkMs, random } = this.#options.timing;
-    const glanceMs = Math.min(GLANCE_MS, checkMs);
-    // At a random moment, so that neither replicas nor resources ask together.
-    let sweepAt = performance.now() + checkMs * random();
-    let waitMs = glanceMs * random();
+    const { watched, timing } = this.#options;
+    const { checkMs, random } = timing;
+    let sweptAt = performance.now();
+    // The first ones at a random moment, so that neither replicas nor resources ask together.
+    let sweepShare = random();
+    let glanceShare = random();
     while (!this.#stopping.signal.aborted) {
-      await sleep(waitMs, this.#waking.signal);
-      waitMs = glanceMs;
+      await sleep(glanceShare * glanceInterval(watched.versions.size, checkMs), this.#waking.signal);
+      glanceShare = 1 - JITTER * random();
       if (this.#waking.signal.aborted) await this.#wake();
       if (this.#stopping.signal.aborted) return;
-      const isDue = performance.now() >= sweepAt;
+      if (watched.version === undefined) continue;
+      const isDue = performance.now() - sweptAt >= sweepShare * sweepInterval(watched.versions.size, checkMs);
       const isSame = await this.#try(() => this.#glance(isDue));
       if (isSame && !isDue) continue;
       await this.#try(() => this.#sweep(isSame));
-      sweepAt = performance.now() + checkMs;
+      sweptAt = performance.now();
+      sweepShare = 1;
     }
   }
 
@@ -181,8 +207,8 @@ export class Verifier {
   }
 
   #pauseMs(objects: number): number {
-    const spreadMs = Math.min(SWEEP_MS, this.#options.timing.checkMs / 2);
-    return spreadMs / Math.max(1, Math.ceil(objects / PAGE_OBJECTS));
+    const spreadMs = Math.min(SPREAD_MS, sweepInterval(objects, this.#options.timing.checkMs) / 2);
+    return spreadMs / pagesOf(objects);
   }
 
   #miss(missed: number, reason: string): void {

@@ -8,7 +8,7 @@ import { loadAccess } from '../../host/kubernetes/access.ts';
 import { API_TIMING, type Timing } from '../../host/kubernetes/backoff.ts';
 import { ApiClient } from '../../host/kubernetes/client.ts';
 import { SERVICES } from '../../host/kubernetes/objects/resources.ts';
-import { Verifier, type Watched } from '../../host/kubernetes/verifier.ts';
+import { glanceInterval, sweepInterval, Verifier, type Watched } from '../../host/kubernetes/verifier.ts';
 import { objectKey, VersionTable } from '../../host/kubernetes/versions.ts';
 import { createLog } from '../../host/log.ts';
 import { encodeList, encodeNamespace } from './objects.ts';
@@ -267,6 +267,50 @@ test('many objects are compared in pages', async (t) => {
   await until(() => results.length > 0);
   assert.equal(results[0], 'same 0');
   assert.equal(api.requests.filter((query) => query.has('continue')).length >= 2, true);
+});
+
+test('few objects are looked at more often than many', () => {
+  const { checkMs } = API_TIMING;
+  for (const [objects, glanceMs, sweepMs] of [
+    [0, 10_000, 90_000],
+    [500, 10_000, 90_000],
+    [501, 10_000, 180_000],
+    [3000, 30_000, 540_000],
+    [10_000, 60_000, 1_800_000],
+    [1_000_000, 60_000, 1_800_000],
+  ] as const) {
+    assert.equal(glanceInterval(objects, checkMs), glanceMs, `${objects} objects`);
+    assert.equal(sweepInterval(objects, checkMs), sweepMs, `${objects} objects`);
+  }
+});
+
+test('WASMDNS_WATCH_CHECK_SECONDS bounds all intervals', () => {
+  for (const objects of [0, 10_000]) {
+    assert.equal(glanceInterval(objects, 1000), 1000);
+    assert.equal(sweepInterval(objects, 1000), 1000);
+  }
+  assert.equal(sweepInterval(500, 7_200_000), 360_000);
+  assert.equal(sweepInterval(500, 600_000), 60_000, 'not more often than each minute');
+});
+
+test('glances follow each other by the number of objects', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { results, api, watched } = await verify(t, { random: () => 0 }, () => {});
+  await until(() => results.length > 0);
+  const glances = () => api.requests.filter((query) => query.get('limit') === '1').length;
+  for (let n = 0; n < 4000; n++) {
+    api.objects.set(`s-${n}`, n);
+    watched.show(`s-${n}`, n);
+  }
+  for (const intervalMs of [10_000, 40_030]) {
+    const before = glances();
+    t.mock.timers.tick(intervalMs - 1);
+    await delay(20);
+    assert.equal(glances(), before, `sooner than ${intervalMs} ms`);
+    t.mock.timers.tick(1);
+    await until(() => glances() > before);
+    await delay(20);
+  }
 });
 
 test('WASMDNS_WATCH_CHECK_SECONDS=0: nothing is asked', async (t) => {
