@@ -1,7 +1,7 @@
 // What the main thread and a shard say to each other. Plain data only; every request carries an `id` that its answer
 // repeats.
 //
-//   main ─► shard   Load, Switch, Discard, Drain, Stop
+//   main ─► shard   Load, Switch, Discard, Drain, LetGo, Stop
 //   shard ─► main   Loaded, Failed, Done, Released, Notice, Panicked
 
 import type { MessagePort } from 'node:worker_threads';
@@ -96,7 +96,7 @@ export interface ShardSlots {
   readonly refused: number;
 }
 
-export type ToShard = Load | Switch | Discard | Drain | Stop;
+export type ToShard = Load | Switch | Discard | Drain | LetGo | Stop;
 export type FromShard = Loaded | Failed | Done | Released | Notice | Panicked;
 
 /** Create the plugins, open the sockets that are new; go on serving with the old configuration. */
@@ -120,6 +120,12 @@ export interface Discard {
 /** The process is about to end: goes on answering. */
 export interface Drain {
   readonly kind: 'drain';
+  readonly id: number;
+}
+
+/** Clients with a connection are to ask another server: each connection ends behind its next reply. */
+export interface LetGo {
+  readonly kind: 'let go';
   readonly id: number;
 }
 
@@ -147,7 +153,7 @@ export interface Failed {
   readonly message: string;
 }
 
-/** Answers Switch, Discard, Drain. */
+/** Answers Switch, Discard, Drain, LetGo. */
 export interface Done {
   readonly kind: 'done';
   readonly id: number;

@@ -128,10 +128,13 @@ export class ShardPool {
   }
 
   /** Tells the shards that the process is about to end; they go on answering. */
-  async drain(): Promise<void> {
-    await Promise.allSettled(
-      this.#running().map((handle) => handle.request({ kind: 'drain' }, this.#limits.requestMs)),
-    );
+  drain(): Promise<void> {
+    return this.#tell('drain');
+  }
+
+  /** From now on connections end behind their next reply. */
+  letGo(): Promise<void> {
+    return this.#tell('let go');
   }
 
   /** Ends all shards: no more queries, `graceMs` for open ones. Resolves when all threads have ended. */
@@ -151,6 +154,10 @@ export class ShardPool {
     await Promise.race([this.#lives, pause(STOP_EXTRA_MS)]);
     await this.#piscina.destroy();
     await this.#lives;
+  }
+
+  async #tell(kind: 'drain' | 'let go'): Promise<void> {
+    await Promise.allSettled(this.#running().map((handle) => handle.request({ kind }, this.#limits.requestMs)));
   }
 
   /** Runs one shard again and again. */

@@ -5,6 +5,9 @@
 //   signal ──lameduck──► have queries come in the last QUIET_MS? ─no─► the end
 //                          └─yes─► ask again, until the limit
 //
+// Connections would keep their clients here for as long as they ask: after the lameduck each ends behind its next reply,
+// and the client's next one is routed to another pod.
+//
 // Only in a pod: elsewhere nobody takes the traffic away, and the end is CoreDNS's. A pod that nobody asks ends with its
 // lameduck, if that is not shorter than QUIET_MS.
 
@@ -29,6 +32,8 @@ export interface DrainParts {
   readonly log: Log;
   /** Changes with every query of a client. */
   read(): number;
+  /** Clients with a connection are to ask elsewhere from now on. */
+  letGo(): void;
   readonly clock?: Clock;
 }
 
@@ -67,8 +72,9 @@ export class Drain {
   }
 
   async #wait(signal: AbortSignal): Promise<void> {
-    const { limitMs, log } = this.#parts;
+    const { limitMs, log, letGo } = this.#parts;
     if (limitMs === 0 || this.#isQuiet() || this.#leftMs() <= 0) return;
+    letGo();
     const seconds = Math.ceil(this.#leftMs() / 1000);
     log.info(`Serving on until no more queries come, for ${seconds}s at most`);
     while (!this.#isQuiet() && this.#leftMs() > 0 && !signal.aborted) {

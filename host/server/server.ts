@@ -71,6 +71,7 @@ export class Server {
       limitMs: drainMsMax,
       log,
       read: queryReader(this.plane.memory, areasOf(this.plane.plan)),
+      letGo: () => void this.plane.pool.letGo(),
     });
   }
 

@@ -127,6 +127,7 @@ class Shard {
       if (message.kind === 'switch') this.#switch();
       else if (message.kind === 'discard') await this.#configurations.discard();
       else if (message.kind === 'drain') this.#setState(SHARD_DRAINING);
+      else if (message.kind === 'let go') this.#plane.streams.letGo();
       else {
         await this.#configurations.stop(message.graceMs);
         await this.#plane.streams.written(WRITTEN_MS);

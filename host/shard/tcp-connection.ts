@@ -192,6 +192,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     if (this.#isStopped()) this.#hold(chunk.subarray(used));
     else if (this.#isEnding || this.#hasEnded) this.#end();
     else if (used < chunk.length) this.#partial.keep(chunk, used);
+    else if (this.#isLetGo()) this.#end();
   }
 
   /** Serves the whole frames of a chunk; returns the octets used. */
@@ -286,7 +287,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) this.#consume(rest);
-    else if (this.#hasEnded) this.#end();
+    else if (this.#hasEnded || this.#isLetGo()) this.#end();
     if (!this.#isStopped() && !this.#isEnding) this.#socket.resume();
   }
 
@@ -352,6 +353,11 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     // A client that reads nothing and closes nothing is cut off
     this.#parts.streams.idle.set(this, performance.now());
     this.charge();
+  }
+
+  /** All that has come is answered, and the client is to ask another server. */
+  #isLetGo(): boolean {
+    return this.#parts.streams.isLettingGo && this.#partial.isEmpty;
   }
 
   #isStopped(): boolean {

@@ -29,6 +29,7 @@ export class TcpStreams {
   readonly turns = new StreamTurns();
   readonly budget: StreamBudget;
   readonly #connections = new Set<TcpConnection>();
+  #isLettingGo = false;
 
   constructor(parts: Omit<TcpParts, 'streams'>, limits: TcpLimits) {
     this.#parts = parts;
@@ -67,6 +68,15 @@ export class TcpStreams {
   /** Closes those who cost most, if all of them keep too much. Not while a connection is being served. */
   keepBudget(): void {
     if (this.budget.isExceeded) this.budget.makeRoom(this.#connections, performance.now());
+  }
+
+  /** Connections end behind their next reply: the one moment when a client that waits for it has nothing under way. */
+  get isLettingGo(): boolean {
+    return this.#isLettingGo;
+  }
+
+  letGo(): void {
+    this.#isLettingGo = true;
   }
 
   /** Connections of one listener, or all: those that wait for a reply end behind it, the others now. */

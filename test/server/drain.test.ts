@@ -4,13 +4,17 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { createLog } from '../../host/log.ts';
 import { Drain, drainMsMax } from '../../host/server/drain.ts';
+import { ask as askClient } from '../e2e/support/ask.ts';
+import { TcpClient } from '../e2e/support/dns-client.ts';
 import { freePort } from '../e2e/support/ports.ts';
-import { ask, page, type Started, start } from './process.ts';
+import { ask, page, type Started, sleep, start } from './process.ts';
 
 interface Scene {
   readonly drain: Drain;
   readonly lines: string[];
   queries: number;
+  /** How often clients with connections were told to go. */
+  goings: number;
   /** Lets time pass without anything being run. */
   stand(ms: number): void;
   /** Lets time pass, a look at a time. */
@@ -26,10 +30,14 @@ function scene(t: TestContext, limitMs: number): Scene {
       limitMs,
       log: createLog((line) => lines.push(line.trimEnd())),
       read: () => all.queries,
+      letGo: () => {
+        all.goings++;
+      },
       clock: { now: () => nowMs, wall: () => 0 },
     }),
     lines,
     queries: 7,
+    goings: 0,
     stand: (ms) => {
       nowMs += ms;
     },
@@ -65,11 +73,14 @@ test('nobody has asked in the last 3 s of the lameduck: it is over at once', asy
 });
 
 test('queries come: serving on until there were none for 3 s', async (t) => {
-  const { drain, lines, pass } = scene(t, 28_000);
+  const all = scene(t, 28_000);
+  const { drain, lines, pass } = all;
   drain.begin();
   await pass(5000, true);
+  assert.equal(all.goings, 0, 'a lameduck is as CoreDNS has it');
   const over = drain.over(NEVER);
   assert.equal(drain.over(NEVER), over, 'one end for all blocks');
+  assert.equal(all.goings, 1);
   await pass(4000, true);
   await pass(2800);
   assert.equal(await isOver(over), false);
@@ -128,11 +139,13 @@ test('an impatient signal ends it', async (t) => {
 });
 
 test('a limit of 0: nothing is looked at', async (t) => {
-  const { drain, lines, pass } = scene(t, 0);
+  const all = scene(t, 0);
+  const { drain, lines, pass } = all;
   drain.begin();
   await pass(1000, true);
   await drain.over(NEVER);
   assert.deepEqual(lines, []);
+  assert.equal(all.goings, 0);
 });
 
 test('the limit: 28 s in a pod, none elsewhere, WASMDNS_DRAIN_SECONDS before both', () => {
@@ -198,6 +211,29 @@ describe('the built program', { concurrency: 4 }, () => {
       assert.match(started.out, /No more queries come\n$/);
     });
   }
+
+  test('a client that keeps its connection is sent away after the lameduck, and loses nothing', async (t) => {
+    const { started, port } = await served(t, { KUBERNETES_SERVICE_HOST: '192.0.2.1' });
+    const client = new TcpClient(port);
+    t.after(() => client.close());
+    /** The ports that the client asked from, in turn. */
+    const askTimes = async (times: number) => {
+      const ports: number[] = [];
+      for (let i = 0; i < times; i++) {
+        assert.equal(await askClient(client, 'x.example', 'A', 5000), 'NOERROR');
+        ports.push(await client.localPort);
+        await sleep(30);
+      }
+      return ports;
+    };
+    const [first, ...later] = await askTimes(5);
+    assert.deepEqual(new Set(later), new Set([first]));
+    started.kill('SIGTERM');
+    while (!started.out.includes('Serving on')) await askTimes(1);
+    await askTimes(2);
+    const ports = await askTimes(5);
+    assert.equal(new Set(ports).size, 5, 'a connection for each query');
+  });
 
   test('a pod that nobody asks ends after 3 s without a query', async (t) => {
     const { started } = await served(t, { KUBERNETES_SERVICE_HOST: '192.0.2.1' });

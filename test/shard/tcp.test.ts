@@ -136,6 +136,37 @@ test('deadlines: a first message, the next message, none while an answer is bein
     { tcp: { firstMessageMs: 300, idleMs: 1200 } },
   ));
 
+test('let go: connections end behind their next reply, once all that has come is answered, and new ones likewise', () =>
+  serving(async (server, port) => {
+    const open = async (...words: readonly string[]) => {
+      const client = await TcpClient.connect(port);
+      client.write(Buffer.concat(words.map((word, id) => framed(question(`${word}.example.`, { id })))));
+      return client;
+    };
+    const idle = await open('a');
+    await idle.received(1);
+    const half = await open('a');
+    await half.received(1);
+    const waiting = await open('later', 'a');
+    await until('the query is read', () => server.messages.includes('waiting'));
+    await server.pool.letGo();
+    const several = await open('a', 'later', 'a');
+    const two = framed(question('a.example.', { id: 1 }));
+    half.write(Buffer.concat([two, two.subarray(0, 9)]));
+    await Promise.all([waiting.closed, several.closed]);
+    assert.equal(waiting.messages.length, 2);
+    assert.equal(several.messages.length, 3);
+    await half.received(2);
+    assert.equal(half.socket.closed, false, 'a query that has begun to come is waited for');
+    half.write(two.subarray(9));
+    await half.closed;
+    assert.equal(half.messages.length, 3);
+    assert.equal(idle.socket.closed, false, 'nobody knows whether its next query is under way');
+    idle.write(framed(question('a.example.')));
+    await idle.closed;
+    assert.equal(idle.messages.length, 2);
+  }));
+
 test('a client that closes its half gets what it asked for', () =>
   serving(async (_server, port) => {
     const client = await TcpClient.connect(port, '127.0.0.1', true);
