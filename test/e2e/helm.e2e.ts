@@ -94,6 +94,27 @@ for (const name of cases) {
   });
 }
 
+test('an ending pod serves on for what its grace period leaves, or as the values say', async () => {
+  const drainOf = async (...args: readonly string[]) => {
+    const text = await right('template', 'dns', CHART, ...args);
+    return /^ +env:\n( +- .*\n +value: .*\n)+/m
+      .exec(text)?.[0]
+      .match(/name: \S+\n +value: \S+/g)
+      ?.map((each) => each.split(/\s+/));
+  };
+  const drain = (seconds: string) => ['name:', 'WASMDNS_DRAIN_SECONDS', 'value:', `"${seconds}"`];
+  const times = { 120: '110', 60: '50', 41: '31', 40: '38', 30: '28', 1: '0' };
+  for (const [grace, seconds] of Object.entries(times)) {
+    assert.deepEqual(await drainOf('--set', `terminationGracePeriodSeconds=${grace}`), [drain(seconds)], grace);
+  }
+  assert.deepEqual(await drainOf('--set-json', 'env=null'), [drain('50')]);
+  const other = ['name:', 'A', 'value:', 'b'];
+  const own = (...names: readonly string[]) =>
+    `env=${JSON.stringify(names.map((name) => ({ name, value: name === 'A' ? 'b' : '7' })))}`;
+  assert.deepEqual(await drainOf('--set-json', own('A')), [drain('50'), other]);
+  assert.deepEqual(await drainOf('--set-json', own('A', 'WASMDNS_DRAIN_SECONDS')), [other, drain('7')]);
+});
+
 test('values of a wrong shape are refused', async () => {
   const wrong: readonly (readonly [string, RegExp])[] = [
     ['replicaCount=two', /replicaCount/],

@@ -2,6 +2,20 @@
 {{- range .Values.servers -}}{{- range .plugins -}}{{- if eq .name "reload" -}}yes{{- end -}}{{- end -}}{{- end -}}
 {{- end -}}
 
+{{/* The values' environment, and how long an ending pod serves on: what its grace period leaves beside the end of open queries. */}}
+{{- define "wasmdns.env" -}}
+{{- $grace := int (.Values.terminationGracePeriodSeconds | default 30) }}
+{{- $drain := dict "name" "WASMDNS_DRAIN_SECONDS" "value" (ternary (sub $grace 10) (sub $grace 2 | max 0) (gt $grace 40) | toString) }}
+{{- $env := list $drain }}
+{{- $own := .Values.env | default list }}
+{{- range $own }}
+{{- if eq .name $drain.name }}
+{{- $env = rest $env }}
+{{- end }}
+{{- end }}
+{{- concat $env $own | toYaml }}
+{{- end -}}
+
 {{/* What a pod's spec says beside its containers and volumes. */}}
 {{- define "wasmdns.podSettings" -}}
 serviceAccountName: {{ include "wasmdns.serviceAccountName" . }}
