@@ -5,10 +5,11 @@
 //   WASMDNS_ROLLOUT_ROUNDS=N         rounds of each event (1)
 //   WASMDNS_ROLLOUT_QPS=N            queries a second (1000)
 //   WASMDNS_ROLLOUT_REPLICAS=N       other than the manifest's
-//   WASMDNS_ROLLOUT_SETUPS=TEXT,...  only setups whose name has one of the texts: `wasmdns, own manifest`,
-//                                    `wasmdns, kubeadm's manifest`, `CoreDNS, kubeadm's manifest`
+//   WASMDNS_ROLLOUT_SETUPS=TEXT,...  only setups whose name has one of the texts: `wasmdns with own manifest`,
+//                                    `wasmdns with kubeadm's manifest`, `CoreDNS with kubeadm's manifest`
 //   WASMDNS_ROLLOUT_EVENTS=TEXT,...  of rollout, deletion, reload, kill -9
 //   WASMDNS_ROLLOUT_SOCKETS=N        sockets (20); 0 = a new port for each query
+//   WASMDNS_ROLLOUT_PROTOCOL=tcp     connections in the place of sockets
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,6 +21,7 @@ import type { LoadOrder, LoadResult } from './support/load.ts';
 const ROUNDS = Number(process.env['WASMDNS_ROLLOUT_ROUNDS'] ?? 1);
 const QUERIES_PER_SECOND = Number(process.env['WASMDNS_ROLLOUT_QPS'] ?? 1000);
 const SOCKETS = Number(process.env['WASMDNS_ROLLOUT_SOCKETS'] ?? 20);
+const PROTOCOL = process.env['WASMDNS_ROLLOUT_PROTOCOL'] === 'tcp' ? 'tcp' : 'udp';
 const REPLICAS = process.env['WASMDNS_ROLLOUT_REPLICAS'];
 const ONLY_SETUPS = process.env['WASMDNS_ROLLOUT_SETUPS'] ?? '';
 const ONLY_EVENTS = process.env['WASMDNS_ROLLOUT_EVENTS'] ?? '';
@@ -37,14 +39,14 @@ interface Setup {
 }
 
 const SETUPS: readonly Setup[] = [
-  { name: 'wasmdns, own manifest', manifest: ownManifest, losesNothingIn: ['rollout', 'deletion', 'reload'] },
+  { name: 'wasmdns with own manifest', manifest: ownManifest, losesNothingIn: ['rollout', 'deletion', 'reload'] },
   {
-    name: "wasmdns, kubeadm's manifest",
+    name: "wasmdns with kubeadm's manifest",
     manifest: () => kubeadmManifest('localhost/wasmdns:dev'),
     losesNothingIn: ['reload'],
   },
   {
-    name: "CoreDNS, kubeadm's manifest",
+    name: "CoreDNS with kubeadm's manifest",
     manifest: () => kubeadmManifest('localhost/coredns:test'),
     losesNothingIn: [],
   },
@@ -110,6 +112,7 @@ async function underLoad(event: Event, seconds: number): Promise<LoadResult> {
     name: 'kubernetes.default.svc.cluster.local',
     queriesPerSecond: QUERIES_PER_SECOND,
     seconds,
+    protocol: PROTOCOL,
     sockets: SOCKETS,
     timeoutMs: TIMEOUT_MS,
   };

@@ -5,7 +5,7 @@
 // A query without a reply after `timeoutMs` is lost, as is one that the kernel would not send. Nothing is asked twice. A
 // reply from another address than was asked has strayed: kube-proxy let go of the flow while the reply was on its way.
 
-import { createSocket, type Socket } from 'node:dgram';
+import { type Lane, type Taker, TcpLane, UdpLane } from './lanes.ts';
 
 export interface LoadOrder {
   readonly address: string;
@@ -14,6 +14,8 @@ export interface LoadOrder {
   readonly name: string;
   readonly queriesPerSecond: number;
   readonly seconds: number;
+  /** Over TCP a socket is a connection that is opened again when the server has ended it. */
+  readonly protocol: 'udp' | 'tcp';
   /** Sockets that ask in turn, each from its own port all the time; 0 = a new socket and port for each query. */
   readonly sockets: number;
   readonly timeoutMs: number;
@@ -33,13 +35,7 @@ export interface LoadResult {
 
 const TICK_MS = 5;
 
-interface Lane {
-  readonly socket: Socket;
-  readonly sentAtMs: Map<number, number>;
-  nextId: number;
-}
-
-class Load {
+class Load implements Taker {
   readonly #order: LoadOrder;
   readonly #message: Buffer;
   readonly #lanes: Lane[] = [];
@@ -70,7 +66,7 @@ class Load {
       }, TICK_MS);
     });
     await new Promise((resolve) => setTimeout(resolve, timeoutMs));
-    for (const lane of this.#lanes) this.#close(lane);
+    for (const lane of this.#lanes) lane.close();
     const lost = this.#lostAtMs.map((ms) => Math.round(ms - this.#startedMs) / 1000).sort((a, b) => a - b);
     return {
       sent: this.#sent,
@@ -82,51 +78,44 @@ class Load {
     };
   }
 
+  take(reply: Buffer, from: string, sentAtMs: number): void {
+    const elapsedMs = performance.now() - sentAtMs;
+    if (elapsedMs > this.#order.timeoutMs) {
+      this.lose(sentAtMs);
+      return;
+    }
+    if (from !== this.#order.address) this.#strayed++;
+    this.#slowestMs = Math.max(this.#slowestMs, elapsedMs);
+    if ((reply[3]! & 15) !== 0 || reply.readUInt16BE(6) === 0) this.#wrong++;
+  }
+
+  lose(sentAtMs: number): void {
+    this.#lostAtMs.push(sentAtMs);
+  }
+
   #ask(): void {
     const sequence = this.#sent++;
     const { sockets, timeoutMs } = this.#order;
     if (sockets > 0) {
-      this.#send(this.#lanes[sequence % sockets]!);
+      this.#send(this.#lanes[sequence % sockets]!, sequence);
       return;
     }
     void this.#open().then((lane) => {
-      this.#send(lane);
-      setTimeout(() => this.#close(lane), timeoutMs);
+      this.#send(lane, sequence);
+      setTimeout(() => lane.close(), timeoutMs);
     });
   }
 
-  #send(lane: Lane): void {
-    const id = lane.nextId++ & 0xffff;
-    this.#message.writeUInt16BE(id, 0);
-    lane.sentAtMs.set(id, performance.now());
-    const { address, port } = this.#order;
-    lane.socket.send(Buffer.from(this.#message), port, address, () => {});
+  #send(lane: Lane, sequence: number): void {
+    const id = sequence & 0xffff;
+    const message = Buffer.from(this.#message);
+    message.writeUInt16BE(id, 0);
+    lane.ask(message, id);
   }
 
-  /** What has no reply by now has had its time. */
-  #close(lane: Lane): void {
-    this.#lostAtMs.push(...lane.sentAtMs.values());
-    lane.sentAtMs.clear();
-    lane.socket.close();
-  }
-
-  #open(): Promise<Lane> {
-    const { address, timeoutMs } = this.#order;
-    const lane: Lane = { socket: createSocket('udp4'), sentAtMs: new Map(), nextId: 0 };
-    lane.socket.on('error', () => {});
-    lane.socket.on('message', (reply, from) => {
-      const id = reply.readUInt16BE(0);
-      const sentAtMs = lane.sentAtMs.get(id);
-      if (sentAtMs === undefined) return;
-      const elapsedMs = performance.now() - sentAtMs;
-      if (elapsedMs > timeoutMs) return;
-      lane.sentAtMs.delete(id);
-      if (from.address !== address) this.#strayed++;
-      this.#slowestMs = Math.max(this.#slowestMs, elapsedMs);
-      if ((reply[3]! & 15) !== 0 || reply.readUInt16BE(6) === 0) this.#wrong++;
-    });
-    // Not connected: the kernel would keep what strays to itself.
-    return new Promise((resolve) => lane.socket.bind(() => resolve(lane)));
+  async #open(): Promise<Lane> {
+    const { protocol, timeoutMs } = this.#order;
+    return protocol === 'tcp' ? new TcpLane(this.#order, this, timeoutMs) : UdpLane.open(this.#order, this);
   }
 }
 
