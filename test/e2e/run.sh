@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(verdicts cases rdata cache order dnssd odd-objects access start changes watch truth faults scale simulate replicas differential planted scenarios helm resolvers capacity image image-cases image-arm64 manifest)
+suites=(verdicts cases rdata cache order dnssd odd-objects access start changes programming watch truth faults scale simulate replicas differential planted scenarios helm resolvers capacity image image-cases image-arm64 manifest)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do
