@@ -3,6 +3,7 @@
 import packageFile from '../package.json' with { type: 'json' };
 import { type Arguments, parseArguments } from './commands/arguments.ts';
 import { UsageError } from './commands/flags.ts';
+import { isNodeCache } from './commands/node-cache/mode.ts';
 import { UserError } from './errors.ts';
 import { exitAtOnce } from './net/sockets.ts';
 import { limitFootprint } from './server/footprint.ts';
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
   try {
     const argv = process.argv.slice(2);
     if (argv[0] === 'simulate') await runSimulate(argv.slice(1));
+    else if (isNodeCache(argv)) await runNodeCache(argv);
     else {
       const options = parseArguments(argv);
       limitFootprint();
@@ -41,19 +43,32 @@ async function runSimulate(argv: readonly string[]): Promise<void> {
   await simulate({ argv, program, version: packageFile.version, exit: exitAtOnce, limitFootprint });
 }
 
-async function run(options: Arguments): Promise<void> {
+async function runNodeCache(argv: readonly string[]): Promise<void> {
   const { version } = packageFile;
+  const { parseNodeCacheArguments } = await import('./commands/node-cache/arguments.ts');
+  const settings = parseNodeCacheArguments(argv);
+  limitFootprint();
+  if (await tell(settings)) return;
+  const { serveNodeCache } = await import('./commands/node-cache.ts');
+  await serveNodeCache({ settings, version, exit: exitAtOnce });
+}
+
+/** What is only to be printed; false: nothing is. */
+async function tell(options: Pick<Arguments, 'isVersion' | 'isPlugins'>): Promise<boolean> {
   if (options.isVersion) {
     const { banner } = await import('./commands/serve.ts');
-    process.stdout.write(`${banner(version).join('\n')}\n`);
-    return;
-  }
-  if (options.isPlugins) {
+    process.stdout.write(`${banner(packageFile.version).join('\n')}\n`);
+  } else if (options.isPlugins) {
     const { directives } = await import('./plugins/order.ts');
     const names = directives.map(({ name }) => name).sort();
     process.stdout.write(`${names.join('\n')}\n`);
-    return;
   }
+  return options.isVersion || options.isPlugins;
+}
+
+async function run(options: Arguments): Promise<void> {
+  if (await tell(options)) return;
+  const { version } = packageFile;
   const common = {
     shardCount: options.shards,
     pidFile: options.pidFile,

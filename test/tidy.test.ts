@@ -33,6 +33,7 @@ const ARROWS: Record<string, readonly string[]> = {
     'host/kubernetes',
     'host/dns',
     'host/plugin',
+    'host/nodelocal',
   ],
   'host/server': [
     'host/engine',
@@ -69,6 +70,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'host/corefile': ['host/dns'],
   'host/dns': ['engine-as/shared'],
   'host/metrics': ['engine-as/shared', 'host/plugin/contract.ts', 'host/plugin/steps.ts'],
+  'host/nodelocal': ['host/corefile', 'host/dns', 'host/net'],
   'host/net': ['engine-as/shared', 'host/dns'],
 };
 

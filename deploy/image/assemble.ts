@@ -3,7 +3,7 @@
 //   node deploy/image/assemble.ts OUT [--arch x64|arm64] [--modules node_modules] [--strip strip]
 //
 //   OUT/wasmdns                                  Node, stripped, with entry.cjs inside: a single executable
-//   OUT/coredns -> wasmdns                       for a Deployment that names it
+//   OUT/coredns, OUT/node-cache -> wasmdns       for a Deployment or a DaemonSet that names it
 //   OUT/usr/lib/wasmdns/dist                     the bundle and engine.wasm
 //   OUT/usr/lib/wasmdns/node_modules             koffi and its library for the architecture
 //   OUT/usr/lib/ARCH-linux-gnu/libatomic.so.1    which Node needs and distroless images lack, where this machine has it
@@ -80,7 +80,7 @@ function makeExecutable(nodePackage: string, out: string, strip: string): void {
   execFileSync(process.execPath, ['--build-sea', settings], { stdio: ['ignore', 'ignore', 'inherit'] });
   for (const path of [bare, settings]) rmSync(path);
   chmodSync(join(out, 'wasmdns'), 0o755);
-  symlinkSync('wasmdns', join(out, 'coredns'));
+  for (const name of ['coredns', 'node-cache']) symlinkSync('wasmdns', join(out, name));
 }
 
 function copyBundle(library: string): void {

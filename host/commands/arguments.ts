@@ -33,7 +33,7 @@ export const USAGE = `Usage of wasmdns:
     	Serving threads (default: the CPU quota, else the cores)
   -version
     	Show version
-Another command: wasmdns simulate -h
+Other commands: wasmdns simulate -h, wasmdns node-cache -h
 `;
 
 const FLAGS: FlagSet = {

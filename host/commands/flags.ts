@@ -42,8 +42,18 @@ export class Flags {
     return this.#values.get(name);
   }
 
-  isOn(name: string): boolean {
-    return this.#values.get(name) === 'true';
+  isOn(name: string, fallback = false): boolean {
+    return (this.#values.get(name) ?? String(fallback)) === 'true';
+  }
+
+  oneOf<T extends string>(name: string, choices: readonly T[], fallback: T): T {
+    const text = this.#values.get(name) ?? fallback;
+    const choice = choices.find((each) => each === text);
+    if (choice !== undefined) return choice;
+    throw new UsageError(
+      `invalid value "${text}" for flag -${name}: must be one of ${choices.join(', ')}`,
+      this.#usage,
+    );
   }
 
   /** The default is not held to the bounds. */

@@ -18,6 +18,8 @@ export interface ServeOptions {
   /** Address that all listeners bind to; '' = all. */
   readonly address: string;
   exit(code: number): void;
+  /** Called before the server starts. */
+  prepare?(server: Server): void;
 }
 
 /** As a Go program that panics. */
@@ -49,6 +51,7 @@ export async function serve(options: ServeOptions): Promise<boolean> {
   const lifecycle = new Lifecycle({ server, log, pidFile: options.pidFile, exit: options.exit });
   end = (code) => lifecycle.exit(code);
   lifecycle.begin();
+  options.prepare?.(server);
   if (!(await server.start())) return false;
   lifecycle.serving();
   if (!options.isQuiet) for (const line of banner(options.version)) log.plain(line);

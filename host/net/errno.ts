@@ -1,14 +1,18 @@
 // errno values of Linux (asm-generic: x64, arm64, riscv64, loong64) and their texts as Go prints them, because
 // operators grep for those lines.
 
+export const ENOENT = 2;
 export const EINTR = 4;
 export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const EFAULT = 14;
+export const EEXIST = 17;
+export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENOTSOCK = 88;
 export const EMSGSIZE = 90;
+export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
@@ -24,7 +28,10 @@ const TEXTS: Readonly<Record<number, string>> = {
   12: 'cannot allocate memory',
   13: 'permission denied',
   14: 'bad address',
+  16: 'device or resource busy',
+  17: 'file exists',
   19: 'no such device',
+  21: 'is a directory',
   22: 'invalid argument',
   23: 'too many open files in system',
   24: 'too many open files',
@@ -33,6 +40,7 @@ const TEXTS: Readonly<Record<number, string>> = {
   90: 'message too long',
   92: 'protocol not available',
   93: 'protocol not supported',
+  95: 'operation not supported',
   97: 'address family not supported by protocol',
   98: 'address already in use',
   99: 'cannot assign requested address',

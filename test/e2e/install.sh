@@ -9,7 +9,7 @@
 # kube-scheduler, kube-proxy, kubelet, kubectl and, from Debian's packages, containerd; Kubernetes' own end-to-end suite and
 # what its pods run: conformance.
 #
-# The compilers and programs of suite resolvers: `resolvers`.
+# The compilers and programs of suite resolvers: `resolvers`; the packet filters of suite nodelocal: `nodelocal`.
 #
 # Binaries land in ${WASMDNS_TOOLS:-$HOME/.cache/wasmdns-tools}/bin and stay there between runs; a second run
 # takes no time. First run: about 15 minutes on 2 cores, 8 more for the cluster's.
@@ -107,6 +107,10 @@ install_resolvers() {
   install_packages gcc libc6-dev musl-tools busybox-static default-jdk-headless python3 iproute2
 }
 
+install_nodelocal() {
+  install_packages iproute2 iptables nftables util-linux
+}
+
 install_containerd() {
   install_packages containerd containernetworking-plugins runc nftables conntrack iproute2 procps openssl busybox-static
 }
@@ -130,7 +134,7 @@ install_packages() {
 
 for part in "$@"; do
   (case $part in
-    apt | coredns | etcd | helm | containerd | conformance | resolvers) "install_$part" ;;
+    apt | coredns | etcd | helm | containerd | conformance | resolvers | nodelocal) "install_$part" ;;
     kube-apiserver | kube-controller-manager | kube-scheduler | kube-proxy | kubelet | kubectl) install_kubernetes "$part" ;;
     *) echo "install.sh: unknown part '$part'" >&2; exit 1 ;;
   esac)

@@ -1,5 +1,5 @@
 // deploy/kubernetes.yaml against the real API server: it is accepted as it stands, and its role is what the server needs,
-// no more and no less.
+// no more and no less. deploy/nodelocal.yaml is accepted as well.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -180,6 +180,18 @@ for (const { name, more, unused } of ways) {
       for (const object of readManifest()) await api.apply(object);
       const dns = (await api.get('/api/v1/namespaces/kube-system/services/kube-dns')) as KubernetesObject;
       assert.equal(clusterAddress(dns), '10.96.0.10');
+    });
+
+    test("so is that of the nodes' cache", async () => {
+      const { api } = cluster.plane;
+      const objects = readManifest('nodelocal.yaml');
+      for (const object of objects) await api.apply(object, { isDryRun: true });
+      const wrong = structuredClone(objects.find(({ kind }) => kind === 'DaemonSet')!) as KubernetesObject & {
+        spec: Record<string, unknown>;
+      };
+      wrong.spec['updateStrateg'] = {};
+      await assert.rejects(api.apply(wrong, { isDryRun: true }), /updateStrateg/);
+      for (const object of [...objects, ...objects]) await api.apply(object);
     });
 
     test('the role is enough, and what it grants is used', async () => {

@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(verdicts cases rdata cache order dnssd odd-objects access start changes programming watch truth faults scale simulate replicas differential planted scenarios helm resolvers capacity image image-cases image-arm64 manifest)
+suites=(verdicts cases rdata cache order dnssd odd-objects access start changes programming watch truth faults scale simulate replicas differential planted scenarios helm resolvers nodelocal capacity image image-cases image-arm64 manifest)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do
@@ -35,6 +35,10 @@ for suite in "${suites[@]}"; do
     image | image-cases)
       bash deploy/image/install.sh run
       npm run --silent image
+      place=(bash test/e2e/image/namespace.sh)
+      ;;
+    nodelocal)
+      bash test/e2e/install.sh nodelocal
       place=(bash test/e2e/image/namespace.sh)
       ;;
     # Programs find the server on port 53, through a resolv.conf of their own.

@@ -10,8 +10,8 @@ import { repository } from '../support/tools.ts';
 
 const TOKEN_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-export function readManifest(): KubernetesObject[] {
-  const documents = parseAllDocuments(readFileSync(join(repository, 'deploy/kubernetes.yaml'), 'utf8'));
+export function readManifest(name = 'kubernetes.yaml'): KubernetesObject[] {
+  const documents = parseAllDocuments(readFileSync(join(repository, 'deploy', name), 'utf8'));
   return documents.map((document) => {
     if (document.errors.length > 0) throw document.errors[0]!;
     return document.toJS() as KubernetesObject;
