@@ -15,7 +15,7 @@ export interface ShardTask {
   readonly memory: WebAssembly.Memory;
   readonly module: WebAssembly.Module;
   readonly port: MessagePort;
-  /** Native descriptors of this shard, see net/sockets.ts. */
+  /** Native descriptors of this shard, see net/ledger.ts. */
   readonly ledger: Int32Array;
   readonly settings: ShardSettings;
 }

@@ -2,11 +2,12 @@
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import { closeLedger, createLedger, muteLedger, type NativeSockets } from '../net/sockets.ts';
+import { closeLedger, createLedger, muteLedger } from '../net/ledger.ts';
+import type { NativeSockets } from '../net/sockets.ts';
 import type { Done, Failed, FromShard, Loaded, Notice, Panicked, Released, ShardTask, ToShard } from './messages.ts';
 
-/** Listeners, and the sockets to every upstream. */
-const DESCRIPTORS_MAX = 16384;
+/** Listeners, TCP connections, and the sockets to every upstream. */
+const DESCRIPTORS_MAX = 24576;
 /** A terminated worker that does not end within this time leaves its descriptors open rather than closing another's. */
 const END_MS = 5000;
 

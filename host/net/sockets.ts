@@ -1,13 +1,14 @@
-// The system calls of UDP with batches, through koffi: thin, one function a call. Nothing here knows DNS.
+// The system calls of UDP with batches, and what TCP shares with it, through koffi: thin, one function a call. Nothing
+// here knows DNS.
 //
 // Set-up calls throw SocketError; recvmmsg() and sendmmsg() return a count or the negative errno, because they stand
-// on the path of every query. Every descriptor is entered in a ledger in shared memory: libc's descriptors outlive the
-// worker that opened them, so the main thread must be able to close those of a dead shard (otherwise the kernel goes
-// on giving it its part of the queries).
+// on the path of every query. Every descriptor is entered in the thread's ledger (ledger.ts).
 
 import { createRequire } from 'node:module';
 import { EBADF, EINTR, SocketError } from './errno.ts';
+import { type DescriptorLedger, LedgerKeeper } from './ledger.ts';
 import { decodeSocketAddress, encodeSocketAddress, type SocketAddress } from './socket-address.ts';
+import { StreamCalls } from './stream-calls.ts';
 
 // Linux, asm-generic numbers
 export const SOL_SOCKET = 1;
@@ -40,6 +41,7 @@ export interface Watch {
 }
 
 export interface NativeSockets {
+  readonly streams: StreamCalls;
   /** Address of a buffer in the process, the same in every thread for shared memory. */
   addressOf(octets: Uint8Array): bigint;
   /** A non-blocking UDP socket of AF_INET or AF_INET6. Throws SocketError. */
@@ -79,46 +81,12 @@ export interface NativeSockets {
   discard(octets: Uint8Array): void;
 }
 
-/** Descriptors in use by one thread, for the thread that outlives it. Word = descriptor + 1, 0 = free. */
-export type DescriptorLedger = Int32Array;
-
-export function createLedger(descriptors: number): DescriptorLedger {
-  return new Int32Array(new SharedArrayBuffer(descriptors * 4));
-}
-
 /**
  * Closes all watches of the calling thread. A thread that is about to die of an uncaught exception must do it: koffi
  * aborts the process when a watch fires in an environment that can run no more JavaScript.
  */
 export function closeWatches(): void {
   for (const watch of [...WATCHES]) watch.close();
-}
-
-/**
- * Takes the sockets away from a thread that is about to be terminated and can close no watch itself: each descriptor of
- * its ledger becomes one that is never readable. At once, too, the kernel gives its traffic to the other threads.
- */
-export function muteLedger(sockets: NativeSockets, ledger: DescriptorLedger): void {
-  for (let i = 0; i < ledger.length; i++) {
-    const entry = Atomics.load(ledger, i);
-    if (entry !== 0) sockets.mute(entry - 1);
-  }
-}
-
-/** Closes what a dead thread has left open; returns how many there were. Only after its end: numbers are reused. */
-export function closeLedger(sockets: NativeSockets, ledger: DescriptorLedger): number {
-  let closed = 0;
-  for (let i = 0; i < ledger.length; i++) {
-    const entry = Atomics.exchange(ledger, i, 0);
-    if (entry === 0) continue;
-    try {
-      sockets.close(entry - 1);
-      closed++;
-    } catch {
-      // Killed between its close() and ours: gone already
-    }
-  }
-  return closed;
 }
 
 /** Loads koffi; undefined with the reason where it or the platform's numbers are not available. */
@@ -160,16 +128,18 @@ const EFD_CLOEXEC = 0o2000000;
 const WATCHES = new Set<Watch>();
 
 class KoffiSockets implements NativeSockets {
+  readonly streams: StreamCalls;
   readonly #koffi: Koffi;
-  readonly #ledger: DescriptorLedger | undefined;
+  readonly #ledger: LedgerKeeper | undefined;
   readonly #calls: Calls;
   readonly #scratch = new Uint8Array(SOCKADDR_ROOM);
   readonly #word = new Int32Array(2);
 
   constructor(koffi: Koffi, ledger: DescriptorLedger | undefined) {
     this.#koffi = koffi;
-    this.#ledger = ledger;
+    this.#ledger = ledger === undefined ? undefined : new LedgerKeeper(ledger);
     this.#calls = bindCalls(koffi);
+    this.streams = new StreamCalls(koffi, this.#ledger);
   }
 
   addressOf(octets: Uint8Array): bigint {
@@ -238,7 +208,7 @@ class KoffiSockets implements NativeSockets {
 
   close(fd: number): void {
     // Out of the ledger first: a thread killed in between leaks one descriptor, the other order could close a stranger's
-    this.#leave(fd);
+    this.#ledger?.leave(fd);
     if (this.#calls.close(fd) < 0 && this.#koffi.errno() === EBADF) throw new SocketError('close', EBADF);
   }
 
@@ -310,21 +280,9 @@ class KoffiSockets implements NativeSockets {
   }
 
   #enter(fd: number): void {
-    const ledger = this.#ledger;
-    if (ledger === undefined) return;
-    for (let i = 0; i < ledger.length; i++) {
-      if (Atomics.compareExchange(ledger, i, 0, fd + 1) === 0) return;
-    }
+    if (this.#ledger === undefined || this.#ledger.enter(fd)) return;
     this.#calls.close(fd);
-    throw new Error(`more than ${ledger.length} native sockets in one shard`);
-  }
-
-  #leave(fd: number): void {
-    const ledger = this.#ledger;
-    if (ledger === undefined) return;
-    for (let i = 0; i < ledger.length; i++) {
-      if (Atomics.compareExchange(ledger, i, fd + 1, 0) === fd + 1) return;
-    }
+    throw new Error(`more than ${this.#ledger.capacity} native sockets in one shard`);
   }
 }
 

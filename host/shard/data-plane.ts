@@ -92,7 +92,7 @@ export function createDataPlane(task: ShardTask, engine: Engine, log: Log, onPan
       onPanic,
       bridge: (plugin, query) => inner.relay(plugin, query),
     }),
-    streams: new TcpStreams({ shard, area, engine, handoff }, settings.tcp),
+    streams: new TcpStreams({ shard, area, engine, handoff }, settings.tcp, isLoaded ? loaded : undefined),
     panicsSlot: SLOT_NONE,
   };
   return plane;

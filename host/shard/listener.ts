@@ -1,7 +1,6 @@
 // One address of a shard: its UDP socket and its TCP listener, kept from one configuration to the next.
 
 import type { ListenerPlan } from '../engine/messages.ts';
-import { isWildcard } from '../net/transport.ts';
 import { openUdp, type UdpOpening } from '../net/udp.ts';
 import type { Generation, Listening } from './generation.ts';
 import type { TcpListener, TcpStreams } from './tcp.ts';
@@ -68,7 +67,7 @@ export async function openListener(
 /** TCP first, as CoreDNS does: its error is the one that is seen when both ports are taken. */
 async function openPort(parts: ListenerParts, plan: ListenerPlan, generation: Generation): Promise<ShardListener> {
   const listening = listeningOf(plan, plan.port, generation);
-  const tcp = await parts.streams.listen(listening, isWildcard(plan.address));
+  const tcp = await parts.streams.listen(listening);
   try {
     const transport = await openUdp(parts.opening, plan);
     return new ShardListener(listening, new UdpLoop(parts.udp, listening, transport), tcp);
@@ -82,7 +81,7 @@ async function openAnyPort(parts: ListenerParts, plan: ListenerPlan, generation:
   const transport = await openUdp(parts.opening, plan);
   const listening = listeningOf(plan, transport.port, generation);
   try {
-    const tcp = await parts.streams.listen(listening, isWildcard(plan.address));
+    const tcp = await parts.streams.listen(listening);
     return new ShardListener(listening, new UdpLoop(parts.udp, listening, transport), tcp);
   } catch (error) {
     transport.close();

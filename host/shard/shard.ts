@@ -99,7 +99,7 @@ class Shard {
       const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
       const end = (): void => {
         clearInterval(heartbeat);
-        this.#plane.streams.destroyAll();
+        this.#plane.streams.close();
         this.#setState(SHARD_STOPPED);
         port.close();
         resolve();

@@ -38,30 +38,3 @@ export class StreamBudget {
     }
   }
 }
-
-/** Small copies share slabs of this size: whoever keeps one of them keeps a slab. */
-export const SLAB_BYTES = 4096;
-const SLAB_SHARE_MAX = SLAB_BYTES >> 2;
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let slabUsed = 0;
-
-/**
- * A copy that keeps no more memory alive than a slab, or than itself: Buffer.from() may hold 64 KiB for a few octets.
- * @param isKept it will be kept for long: no slab is kept with it.
- */
-export function copyOf(octets: Uint8Array, isKept: boolean): Buffer {
-  const { length } = octets;
-  if (isKept || length > SLAB_SHARE_MAX) {
-    const copy = Buffer.allocUnsafeSlow(length);
-    copy.set(octets);
-    return copy;
-  }
-  if (slabUsed + length > SLAB_BYTES) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    slabUsed = 0;
-  }
-  const copy = slab.subarray(slabUsed, slabUsed + length);
-  copy.set(octets);
-  slabUsed += length;
-  return copy;
-}

@@ -6,18 +6,18 @@
 //      │  └── its turn comes ── yielding: it has had enough for now, see stream-turns.ts
 //      └── deadline, end, error ──► closed
 
-import type { Socket } from 'node:net';
 import { HEADER_BYTES, OUTCOME_ANSWER, OUTCOME_RELAY, OUTCOME_SLOW, PROTO_TCP } from '../../engine-as/shared/codes.ts';
 import * as layout from '../../engine-as/shared/layout.ts';
 import type { Engine } from '../engine/load.ts';
-import { encodeSocketAddress } from '../net/socket-address.ts';
+import { keptCopy } from '../net/kept-copy.ts';
+import type { Stream, StreamOwner } from '../net/stream.ts';
 import type { Endpoint, ExchangeHandle } from '../plugin/contract.ts';
 import type { ShardArea } from './area.ts';
 import { FramePieces, LENGTH_BYTES } from './frame-pieces.ts';
 import type { Listening, ReplyPath } from './generation.ts';
 import type { Handoff } from './handoff.ts';
 import { drainLogRecords } from './log-lines.ts';
-import { copyOf, type Holder, SLAB_BYTES } from './stream-budget.ts';
+import type { Holder } from './stream-budget.ts';
 import { clearDeadline, type Deadlined, type DeadlineList } from './stream-deadlines.ts';
 import type { Turning } from './stream-turns.ts';
 import type { TcpStreams } from './tcp.ts';
@@ -43,7 +43,7 @@ export interface TcpParts {
   readonly streams: TcpStreams;
 }
 
-export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
+export class TcpConnection implements ReplyPath, StreamOwner, Deadlined, Turning, Holder {
   readonly proto = PROTO_TCP;
   readonly listening: Listening;
   previous: Deadlined | undefined;
@@ -53,16 +53,13 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
   chargedBytes = 0;
   movedMs: number;
   readonly #parts: TcpParts;
-  readonly #socket: Socket;
+  readonly #stream: Stream;
   #localAddress: string | undefined;
-  readonly #sockaddr: Uint8Array;
   readonly #partial = new FramePieces();
   /** What follows the query that is being waited for. */
   #rest: Buffer | undefined;
   #state: 'reading' | 'waiting' | 'stalled' | 'yielding' | 'closed' = 'reading';
   #turnLeft = 0;
-  /** That have not called back. */
-  #writes = 0;
   /** Within #consume(), which reads on by itself when a reply is there at once. */
   #isConsuming: boolean;
   /** Nothing more is to be served. */
@@ -70,40 +67,40 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
   /** The client sends no more; what it has sent is served. */
   #hasEnded: boolean;
 
-  /** Undefined if the client has gone already. */
-  static accept(parts: TcpParts, listening: Listening, socket: Socket): TcpConnection | undefined {
-    const { remoteAddress, remotePort } = socket;
-    if (remoteAddress === undefined || remotePort === undefined) {
-      socket.destroy();
-      return undefined;
-    }
-    const sockaddr = new Uint8Array(layout.SOCKADDR_STRIDE);
-    const bytes = encodeSocketAddress(sockaddr, 0, remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ''), remotePort);
-    return new TcpConnection(parts, listening, socket, sockaddr.subarray(0, bytes));
-  }
-
-  private constructor(parts: TcpParts, listening: Listening, socket: Socket, sockaddr: Uint8Array) {
+  constructor(parts: TcpParts, listening: Listening, stream: Stream) {
     this.#parts = parts;
     this.listening = listening;
-    this.#socket = socket;
-    this.#sockaddr = sockaddr;
+    this.#stream = stream;
     this.#isConsuming = false;
     this.#isEnding = false;
     this.#hasEnded = false;
     this.movedMs = performance.now();
     parts.streams.fresh.set(this, this.movedMs);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('end', () => {
-      this.#hasEnded = true;
-      if (this.#state === 'reading') this.#end();
-    });
-    // Resets and timeouts: 'close' follows
-    socket.on('error', () => {});
-    socket.on('close', () => this.#close());
+  }
+
+  onData(chunk: Buffer): void {
+    this.#take(chunk);
+    this.#settle();
+  }
+
+  onEnd(): void {
+    this.#hasEnded = true;
+    if (this.#state === 'reading') this.#end();
+  }
+
+  onSent(): void {
+    if (this.#state === 'closed' || (this.chargedBytes === 0 && this.#state !== 'stalled')) return;
+    this.movedMs = performance.now();
+    this.charge();
+    if (this.#state === 'stalled' && this.#stream.unsentBytes === 0) this.#goOn();
+  }
+
+  onClose(): void {
+    this.#close();
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#stream.unsentBytes;
   }
 
   /** Ends the connection behind the reply that is being waited for, or now. Nothing more is read. */
@@ -114,7 +111,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#stream.destroy();
     this.#close();
   }
 
@@ -131,13 +128,13 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
   }
 
   get localAddress(): string {
-    this.#localAddress ??= this.#socket.localAddress?.replace(/^::ffff:(?=\d+\.)/i, '');
+    this.#localAddress ??= this.#stream.local()?.address;
     return this.#localAddress ?? this.listening.address;
   }
 
   local(): Endpoint {
     const address = this.localAddress;
-    return { address, port: this.#socket.localPort ?? this.listening.port, family: address.includes(':') ? 6 : 4 };
+    return { address, port: this.#stream.local()?.port ?? this.listening.port, family: address.includes(':') ? 6 : 4 };
   }
 
   takeTurn(): void {
@@ -147,7 +144,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
   /** Tells the budget what is kept for this client now. */
   charge(): void {
     const unread = this.#unreadBytes();
-    const unserved = this.#socket.readableLength + (this.#rest?.buffer.byteLength ?? 0) + this.#partial.keptBytes;
+    const unserved = this.#stream.unreadBytes + (this.#rest?.buffer.byteLength ?? 0) + this.#partial.keptBytes;
     const bytes = this.#state === 'closed' ? 0 : unread + unserved;
     this.#parts.streams.budget.chargedBytes += bytes - this.chargedBytes;
     this.chargedBytes = bytes;
@@ -158,17 +155,12 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     if (this.#state !== 'reading') this.charge();
   }
 
-  #receive(chunk: Buffer): void {
-    this.#take(chunk);
-    this.#settle();
-  }
-
   #take(chunk: Buffer): void {
-    if (this.#state !== 'reading' || this.#isEnding || this.#rest !== undefined) this.#hold(chunk);
+    if (this.#state !== 'reading' || this.#isEnding || this.#rest !== undefined) this.#hold(chunk, false);
     else if (chunk.length > LITTLE_BYTES && this.#parts.streams.turns.isCrowded) {
       this.#yield();
-      this.#hold(chunk);
-    } else this.#consume(chunk);
+      this.#hold(chunk, false);
+    } else this.#consume(chunk, false);
   }
 
   #yield(): void {
@@ -176,7 +168,8 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     this.#parts.streams.turns.join(this);
   }
 
-  #consume(chunk: Buffer): void {
+  /** @param isKept see #hold() */
+  #consume(chunk: Buffer, isKept: boolean): void {
     const { area, engine, shard } = this.#parts;
     const startedMs = performance.now();
     area.stamp(startedMs);
@@ -189,7 +182,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     engine.settle(area.at, elapsedMs);
     drainLogRecords(area, this.listening.generation, this, elapsedMs);
     engine.quiesce(shard);
-    if (this.#isStopped()) this.#hold(chunk.subarray(used));
+    if (this.#isStopped()) this.#hold(chunk.subarray(used), isKept);
     else if (this.#isEnding || this.#hasEnded) this.#end();
     else if (used < chunk.length) this.#partial.keep(chunk, used);
     else if (this.#isLetGo()) this.#end();
@@ -225,7 +218,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     const sockaddrAt = area.at + SOCKADDR_AT;
     const outAt = area.at + layout.LARGE_OUT;
     source.copy(area.octets, messageAt, at, at + bytes);
-    area.octets.set(this.#sockaddr, sockaddrAt);
+    area.octets.set(this.#stream.peer, sockaddrAt);
     const { program } = this.listening;
     const outcome = engine.serveOne(
       area.at,
@@ -261,7 +254,7 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
       messageAt: area.at + layout.LARGE_IN,
       bytes,
       sockaddrAt: area.at + SOCKADDR_AT,
-      sockaddrBytes: this.#sockaddr.length,
+      sockaddrBytes: this.#stream.peer.length,
       controlAt: 0,
       controlBytes: 0,
       startedMs,
@@ -286,9 +279,9 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
     if (this.#state === 'stalled') return;
     const rest = this.#rest;
     this.#rest = undefined;
-    if (rest !== undefined) this.#consume(rest);
+    if (rest !== undefined) this.#consume(rest, true);
     else if (this.#hasEnded || this.#isLetGo()) this.#end();
-    if (!this.#isStopped() && !this.#isEnding) this.#socket.resume();
+    if (!this.#isStopped() && !this.#isEnding) this.#stream.resume();
   }
 
   #settle(): void {
@@ -302,18 +295,22 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
 
   /** What replies keep that the client does not read. */
   #unreadBytes(): number {
-    const bytes = this.#socket.writableLength;
-    return bytes === 0 ? 0 : bytes + this.#writes * WRITE_BYTES + SLAB_BYTES;
+    const bytes = this.#stream.unsentBytes;
+    return bytes === 0 ? 0 : bytes + this.#stream.unsentWrites * WRITE_BYTES;
   }
 
-  /** Stops reading; what has been read is kept. Bounded: a paused socket reads no further chunk. */
-  #hold(rest: Buffer): void {
+  /**
+   * Stops reading; what has been read is kept. Bounded: a paused socket reads no further chunk.
+   * @param isKept the octets are this connection's already
+   */
+  #hold(octets: Buffer, isKept: boolean): void {
     if (this.#state === 'closed') return;
-    this.#socket.pause();
-    if (rest.length === 0 || this.#isEnding) return;
-    const all = this.#rest === undefined ? rest : Buffer.concat([this.#rest, rest]);
+    this.#stream.pause();
+    if (octets.length === 0 || this.#isEnding) return;
+    const isOurs = isKept || this.#rest !== undefined;
+    const all = this.#rest === undefined ? octets : Buffer.concat([this.#rest, octets]);
     // A little of a large chunk would keep all of it
-    this.#rest = all.length * 2 < all.buffer.byteLength ? copyOf(all, true) : all;
+    this.#rest = isOurs && all.length * 2 >= all.buffer.byteLength ? all : keptCopy(all);
   }
 
   #stage(messageAt: number, bytes: number): void {
@@ -325,31 +322,23 @@ export class TcpConnection implements ReplyPath, Deadlined, Turning, Holder {
 
   #flush(): void {
     if (staged === 0) return;
-    const octets = copyOf(STAGING.subarray(0, staged), this.#socket.writableLength > 0);
+    const octets = STAGING.subarray(0, staged);
     staged = 0;
     if (this.#state === 'closed') return;
-    this.#writes++;
-    this.#socket.write(octets, this.#written);
+    this.#stream.write(octets);
     if (this.#state !== 'reading' || !this.#isUnread()) return;
     this.#state = 'stalled';
-    this.#socket.pause();
+    this.#stream.pause();
     this.#parts.streams.idle.set(this, performance.now());
   }
-
-  readonly #written = (): void => {
-    this.#writes--;
-    if (this.#state === 'closed' || (this.chargedBytes === 0 && this.#state !== 'stalled')) return;
-    this.movedMs = performance.now();
-    this.charge();
-    if (this.#state === 'stalled' && this.#socket.writableLength === 0) this.#goOn();
-  };
 
   #end(): void {
     this.#isEnding = true;
     this.#rest = undefined;
     this.#partial.clear();
-    this.#socket.end();
-    this.#socket.resume();
+    this.#stream.end();
+    if (this.#state === 'closed') return;
+    this.#stream.resume();
     // A client that reads nothing and closes nothing is cut off
     this.#parts.streams.idle.set(this, performance.now());
     this.charge();

@@ -4,10 +4,11 @@
 //   data ─► frames ─► LARGE_IN ─► serveOne ─┬► staging ─► one write
 //                                           └► exchange: the connection stands still until its reply is there
 
-import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ShardSettings } from '../engine/messages.ts';
-import { ListenError } from '../net/transport.ts';
+import type { NativeSockets } from '../net/sockets.ts';
+import type { Stream, StreamListener, StreamOwner } from '../net/stream.ts';
+import { StreamOpener } from '../net/tcp.ts';
 import type { Listening } from './generation.ts';
 import { StreamBudget } from './stream-budget.ts';
 import { DeadlineList, sinceMs } from './stream-deadlines.ts';
@@ -16,12 +17,12 @@ import { TcpConnection, type TcpParts } from './tcp-connection.ts';
 
 export type TcpLimits = ShardSettings['tcp'];
 
-const BACKLOG = 4096;
 const WRITTEN_LOOK_MS = 10;
 
 /** All TCP connections of one shard. */
 export class TcpStreams {
-  readonly #parts: Omit<TcpParts, 'streams'>;
+  readonly #parts: TcpParts;
+  readonly #opener: StreamOpener;
   readonly limits: TcpLimits;
   /** Connections that have not sent a whole message yet. */
   readonly fresh: DeadlineList;
@@ -31,8 +32,10 @@ export class TcpStreams {
   readonly #connections = new Set<TcpConnection>();
   #isLettingGo = false;
 
-  constructor(parts: Omit<TcpParts, 'streams'>, limits: TcpLimits) {
-    this.#parts = parts;
+  /** @param sockets absent: node:net */
+  constructor(parts: Omit<TcpParts, 'streams'>, limits: TcpLimits, sockets: NativeSockets | undefined) {
+    this.#parts = { ...parts, streams: this };
+    this.#opener = new StreamOpener(sockets);
     this.limits = limits;
     this.budget = new StreamBudget(limits.keptBytesMax);
     this.fresh = new DeadlineList(limits.firstMessageMs);
@@ -40,21 +43,10 @@ export class TcpStreams {
   }
 
   /** Listens on one address; rejects with ListenError. */
-  async listen(listening: Listening, isWild: boolean): Promise<TcpListener> {
-    const hosts = isWild ? ['::', '0.0.0.0'] : [listening.address];
-    for (;;) {
-      const host = hosts.shift()!;
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(listening, socket));
-      try {
-        await listenOn(server, host, listening.port);
-        return new TcpListener(listening, server, this);
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        const isIpv6Missing = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EINVAL';
-        if (!isIpv6Missing || hosts.length === 0)
-          throw new ListenError('tcp', listening.address, listening.port, error);
-      }
-    }
+  async listen(listening: Listening): Promise<TcpListener> {
+    const { address, port } = listening;
+    const listener = await this.#opener.listen(address, port, (stream) => this.#accept(listening, stream));
+    return new TcpListener(listening, listener, this);
   }
 
   /** Closes connections whose deadline has passed. Called every heartbeat. */
@@ -93,22 +85,25 @@ export class TcpStreams {
     while ([...this.#connections].some(isUnsent) && performance.now() < endMs) await sleep(WRITTEN_LOOK_MS);
   }
 
-  destroyAll(): void {
+  /** The end of the shard: its listeners are closed. */
+  close(): void {
     for (const connection of this.#connections) connection.destroy();
+    this.#opener.close();
   }
 
   forget(connection: TcpConnection): void {
     this.#connections.delete(connection);
   }
 
-  #accept(listening: Listening, socket: Socket): void {
+  #accept(listening: Listening, stream: Stream): StreamOwner | undefined {
     this.turns.hurry();
     if (this.#connections.size >= this.limits.connectionsMax && !this.#makeRoom()) {
-      socket.destroy();
-      return;
+      stream.destroy();
+      return undefined;
     }
-    const connection = TcpConnection.accept({ ...this.#parts, streams: this }, listening, socket);
-    if (connection !== undefined) this.#connections.add(connection);
+    const connection = new TcpConnection(this.#parts, listening, stream);
+    this.#connections.add(connection);
+    return connection;
   }
 
   /** Closes the connection that has been silent longest; false if all of them wait for replies. */
@@ -123,44 +118,22 @@ export class TcpStreams {
 
 export class TcpListener {
   readonly listening: Listening;
-  readonly #server: Server;
+  readonly #listener: StreamListener;
   readonly #streams: TcpStreams;
 
-  constructor(listening: Listening, server: Server, streams: TcpStreams) {
+  constructor(listening: Listening, listener: StreamListener, streams: TcpStreams) {
     this.listening = listening;
-    this.#server = server;
+    this.#listener = listener;
     this.#streams = streams;
-  }
-
-  /** The port in use. */
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : this.listening.port;
   }
 
   /** Takes no more connections and ends those it has. */
   close(): void {
-    this.#server.close();
+    this.#listener.close();
     this.#streams.endConnections(this.listening);
   }
 }
 
 function destroyLate(member: unknown): void {
   (member as TcpConnection).destroy();
-}
-
-function listenOn(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, backlog: BACKLOG, reusePort: hasReusePort(), ipv6Only: false, exclusive: true }, () => {
-      server.off('error', reject);
-      // A failed accept (descriptors used up) concerns one connection; the listener goes on
-      server.on('error', () => {});
-      resolve();
-    });
-  });
-}
-
-function hasReusePort(): boolean {
-  return ['linux', 'freebsd', 'dragonfly', 'aix', 'sunos'].includes(process.platform);
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { errnoText, errorText } from '../../host/net/errno.ts';
+import { closeLedger, createLedger } from '../../host/net/ledger.ts';
 import { AF_INET } from '../../host/net/socket-address.ts';
-import { closeLedger, createLedger, loadSockets, SO_RCVBUF, SOL_SOCKET } from '../../host/net/sockets.ts';
+import { loadSockets, SO_RCVBUF, SOL_SOCKET } from '../../host/net/sockets.ts';
 
 const ledger = createLedger(4);
 const loaded = loadSockets(ledger);

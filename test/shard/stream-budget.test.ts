@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { copyOf, type Holder, SLAB_BYTES, StreamBudget } from '../../host/shard/stream-budget.ts';
+import { type Holder, StreamBudget } from '../../host/shard/stream-budget.ts';
 
 function holders(budget: StreamBudget, kept: Readonly<Record<string, readonly [bytes: number, movedMs: number]>>) {
   const closed: string[] = [];
@@ -37,20 +37,4 @@ test('of those that moved at the same time the largest goes', () => {
   const { all, closed } = holders(budget, { a: [20, 5], b: [60, 5], c: [30, 5] });
   budget.makeRoom(all, 5);
   assert.deepEqual(closed, ['b']);
-});
-
-test('a copy keeps a slab, or itself', () => {
-  const octets = Uint8Array.from({ length: 100 }, (_, n) => n);
-  const copies = Array.from({ length: 100 }, () => copyOf(octets, false));
-  for (const copy of copies) {
-    assert.deepEqual(new Uint8Array(copy), octets);
-    assert.equal(copy.buffer.byteLength, SLAB_BYTES);
-  }
-  assert.equal(new Set(copies.map(({ buffer }) => buffer)).size, 3);
-  assert.equal(copyOf(octets, true).buffer.byteLength, 100);
-  const large = new Uint8Array(5000).fill(7);
-  const copy = copyOf(large, false);
-  large.fill(8);
-  assert.equal(copy.buffer.byteLength, 5000);
-  assert.ok(copy.every((octet) => octet === 7));
 });
