@@ -124,13 +124,13 @@ export class StreamCalls {
     return fd;
   }
 
-  /** Looks out for `events` of a descriptor from now on. Throws SocketError. */
-  pollAdd(poll: number, fd: number, events: number, slot: number, turn: number): void {
-    this.#control(poll, EPOLL_CTL_ADD, fd, events, slot, turn);
+  /** Looks out for `events` of a descriptor from now on; 0, or the negative errno. */
+  pollAdd(poll: number, fd: number, events: number, slot: number, turn: number): number {
+    return this.#control(poll, EPOLL_CTL_ADD, fd, events, slot, turn);
   }
 
-  pollChange(poll: number, fd: number, events: number, slot: number, turn: number): void {
-    this.#control(poll, EPOLL_CTL_MOD, fd, events, slot, turn);
+  pollChange(poll: number, fd: number, events: number, slot: number, turn: number): number {
+    return this.#control(poll, EPOLL_CTL_MOD, fd, events, slot, turn);
   }
 
   /** Without waiting: how many events there are, at most EVENTS. */
@@ -151,11 +151,11 @@ export class StreamCalls {
     return this.#events.getUint32(index * EVENT_BYTES + DATA_AT + 4, true);
   }
 
-  #control(poll: number, operation: number, fd: number, events: number, slot: number, turn: number): void {
+  #control(poll: number, operation: number, fd: number, events: number, slot: number, turn: number): number {
     this.#event.setUint32(0, events, true);
     this.#event.setUint32(DATA_AT, slot, true);
     this.#event.setUint32(DATA_AT + 4, turn, true);
-    if (this.#calls.epoll_ctl(poll, operation, fd, this.#event) < 0) throw this.#error('epoll_ctl');
+    return this.#calls.epoll_ctl(poll, operation, fd, this.#event) < 0 ? -this.#koffi.errno() : 0;
   }
 
   #option(fd: number, level: number, name: number, value: number): void {

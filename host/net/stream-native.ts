@@ -68,6 +68,9 @@ class NativeListener implements StreamListener, Polled {
     this.#onStream = onStream;
     this.port = sockets.localAddress(fd).port;
     this.#slot = poll.add(fd, this, EPOLLIN);
+    if (this.#slot >= 0) return;
+    sockets.close(fd);
+    throw new SocketError('epoll_ctl', -this.#slot);
   }
 
   onEvents(): void {
@@ -158,7 +161,10 @@ class NativeStream implements Stream, Polled, Unread {
     this.#owner = owner;
     this.#read();
     if (this.#fd < 0) return;
-    this.#slot = this.#poll.add(this.#fd, this, this.#events());
+    const slot = this.#poll.add(this.#fd, this, this.#events());
+    // No memory for one more: a connection that nobody listens to must not stay
+    if (slot < 0) this.destroy();
+    else this.#slot = slot;
   }
 
   onEvents(flags: number): void {
@@ -198,7 +204,7 @@ class NativeStream implements Stream, Polled, Unread {
       return;
     }
     this.#unsent = [rest];
-    if (this.#slot >= 0) this.#poll.change(this.#fd, this.#slot, this.#events());
+    if (this.#slot >= 0 && !this.#poll.change(this.#fd, this.#slot, this.#events())) this.destroy();
   }
 
   pause(): void {

@@ -33,16 +33,21 @@ export class StreamPoll {
     this.#watch = sockets.watchReadable(this.#fd, () => this.#tell());
   }
 
-  /** Tells of events from now on; returns the slot. */
+  /** Tells of events from now on; returns the slot, or the negative errno. */
   add(fd: number, member: Polled, events: number): number {
     const slot = this.#free.pop() ?? this.#turns.push(0) - 1;
+    const result = this.#sockets.streams.pollAdd(this.#fd, fd, events, slot, this.#turns[slot]!);
+    if (result < 0) {
+      this.#free.push(slot);
+      return result;
+    }
     this.#members[slot] = member;
-    this.#sockets.streams.pollAdd(this.#fd, fd, events, slot, this.#turns[slot]!);
     return slot;
   }
 
-  change(fd: number, slot: number, events: number): void {
-    this.#sockets.streams.pollChange(this.#fd, fd, events, slot, this.#turns[slot]!);
+  /** False: it cannot tell of them. */
+  change(fd: number, slot: number, events: number): boolean {
+    return this.#sockets.streams.pollChange(this.#fd, fd, events, slot, this.#turns[slot]!) === 0;
   }
 
   /** The descriptor must be closed with it. */

@@ -27,8 +27,8 @@ export class StreamTurns {
   }
 
   /**
-   * A connection was accepted. The event loop accepts one at a time, so a full turn for those in line with each of them
-   * would let thousands of newcomers wait for seconds: one from the line is served, then the next newcomer.
+   * A connection was accepted. The event loop accepts few at a time, so a full turn for those in line with each time would
+   * let thousands of newcomers wait for seconds: one from the line is served, then the next newcomers.
    */
   hurry(): void {
     this.#isHurried = true;
