@@ -26,6 +26,7 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
   ServiceAccount: '/api/v1/namespaces/NS/serviceaccounts',
   ConfigMap: '/api/v1/namespaces/NS/configmaps',
+  DaemonSet: '/apis/apps/v1/namespaces/NS/daemonsets',
   Deployment: '/apis/apps/v1/namespaces/NS/deployments',
   PodDisruptionBudget: '/apis/policy/v1/namespaces/NS/poddisruptionbudgets',
 };
