@@ -64,6 +64,8 @@ export interface NativeSockets {
   sendmmsg(fd: number, headers: Uint8Array, count: number): number;
   /** Waits until the socket takes data again, at most `milliseconds`; false: it does not. */
   waitWritable(fd: number, milliseconds: number): boolean;
+  /** Sleeps for so long and the timer slack of the thread. */
+  pause(microseconds: number): void;
   close(fd: number): void;
   /** Calls back when there is something to read, as long as the Watch is open. */
   watchReadable(fd: number, onReadable: () => void): Watch;
@@ -206,6 +208,10 @@ class KoffiSockets implements NativeSockets {
     return this.#calls.poll(this.#word, 1, milliseconds) > 0 && this.#word[1]! >>> 16 === POLLOUT;
   }
 
+  pause(microseconds: number): void {
+    this.#calls.usleep(microseconds);
+  }
+
   close(fd: number): void {
     // Out of the ledger first: a thread killed in between leaks one descriptor, the other order could close a stranger's
     this.#ledger?.leave(fd);
@@ -296,6 +302,7 @@ interface Calls {
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   poll(entries: Int32Array, count: number, milliseconds: number): number;
+  usleep(microseconds: number): number;
   close(fd: number): number;
   eventfd(value: number, flags: number): number;
   dup2(from: number, to: number): number;
@@ -315,6 +322,7 @@ function bindCalls(koffi: Koffi): Calls {
     recvmmsg: libc.func('int recvmmsg(int, void *, uint32_t, int, void *)'),
     sendmmsg: libc.func('int sendmmsg(int, void *, uint32_t, int)'),
     poll: libc.func('int poll(void *, unsigned long, int)'),
+    usleep: libc.func('int usleep(uint32_t)'),
     close: libc.func('int close(int)'),
     eventfd: libc.func('int eventfd(unsigned int, int)'),
     dup2: libc.func('int dup2(int, int)'),

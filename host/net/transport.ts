@@ -23,7 +23,7 @@ export interface UdpTransport {
   watch(onReadable: () => void): void;
   /** Reads no more, but still sends. */
   unwatch(): void;
-  /** Reads at most BATCH messages without waiting; 0 = nothing there. Throws SocketError when the socket is unusable. */
+  /** Reads at most BATCH messages that are there (a busy socket may gather them for some 60 us); 0 = none. Throws SocketError. */
   receive(): number;
   /** Sends the first `count` send headers; what cannot be sent is dropped and counted, as UDP may. */
   send(count: number): void;

@@ -16,6 +16,7 @@ import {
   SEND_IOVECS,
 } from '../../engine-as/shared/layout.ts';
 import { EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EBADF, EFAULT, EINVAL, ENOTSOCK, SocketError } from './errno.ts';
+import { Gatherer, WAIT_MICROS } from './gatherer.ts';
 import { NativePointer } from './native-pointer.ts';
 import { ReplyJoiner } from './reply-joiner.ts';
 import { ReplyQueue } from './reply-queue.ts';
@@ -85,6 +86,7 @@ class UdpBatch implements UdpTransport {
   readonly #views: BatchViews;
   /** -1 once closed. */
   #fd: number;
+  readonly #gatherer = new Gatherer();
   readonly #joiner: ReplyJoiner;
   #replies: { readonly queue: ReplyQueue; readonly joiner: ReplyJoiner } | undefined;
   /** The first header that must be sent reply by reply; -1 = none. */
@@ -120,8 +122,10 @@ class UdpBatch implements UdpTransport {
   receive(): number {
     // Closed within its own callback: there may be rounds left
     if (this.#fd < 0) return 0;
+    if (this.#gatherer.isDue) this.#sockets.pause(WAIT_MICROS);
     for (let i = 0; i < REPORTED_ERRORS_MAX; i++) {
       const count = this.#sockets.recvmmsg(this.#fd, this.#views.receiveHeaders, BATCH);
+      this.#gatherer.note(Math.max(count, 0), performance.now());
       if (count >= 0) {
         if (this.controlBytes !== 0) forgetInterfaces(this.#views, this.controlBytes, count);
         return count;
