@@ -240,7 +240,8 @@ export class TcpConnection implements ReplyPath, StreamOwner, Deadlined, Turning
       this.#state = 'waiting';
       clearDeadline(this);
       this.#handOff(bytes, startedMs);
-      if (this.#state !== 'waiting') streams.idle.set(this, startedMs);
+      // Answered at once; or closed, because the client has gone from the replies before
+      if (this.#state !== 'waiting' && this.#state !== 'closed') streams.idle.set(this, startedMs);
     }
   }
 
