@@ -117,7 +117,9 @@ function eventOf<T extends Named>(type: string, metadata: Metadata, object: () =
   if (metadata.name === '') return undefined;
   const writtenAt = metadata.writtenSeconds * 1000;
   if (type === 'ADDED' || type === 'MODIFIED') return { type: 'put', object: object(), version, writtenAt };
-  if (type === 'DELETED') return { type: 'remove', object: object(), version, writtenAt };
+  // Without a time of its own a removal is no writing: the last one may be years ago.
+  if (type === 'DELETED')
+    return { type: 'remove', object: object(), version, writtenAt: metadata.isTerminating ? writtenAt : 0 };
   return undefined;
 }
 

@@ -76,6 +76,7 @@ export class Reflector<T extends Named> {
   #listed = new VersionTable();
   #heardAt: number | undefined;
   #contactAt: number;
+  #isOpen: boolean = false;
   /** The load that failed last had begun: it has cost the server something. */
   #hasBegun: boolean = false;
   /** How the last session failed; undefined since one has come about. */
@@ -98,6 +99,11 @@ export class Reflector<T extends Named> {
   /** Version up to which the watch has shown everything; undefined while a list is under way. */
   get version(): string | undefined {
     return this.#version;
+  }
+
+  /** The API sends, or could. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** Versions of the objects as the watch has shown them; another table after each list. */
@@ -147,6 +153,7 @@ export class Reflector<T extends Named> {
       const startedAt = performance.now();
       this.#hasBegun = false;
       const ending = await this.#session();
+      this.#isOpen = false;
       if (stopping.aborted) return;
       const waitMs = this.#attempt.signal.aborted ? 0 : this.#waitMs(ending, wasLoading, performance.now() - startedAt);
       await this.#rest(waitMs, ending);
@@ -208,6 +215,7 @@ export class Reflector<T extends Named> {
     const response = await client.open(this.#watchTarget(), ACCEPT_WATCH, this.#attempt.signal);
     if (response.statusCode !== 200) return this.#refusal(response);
     this.#begin();
+    this.#isOpen = true;
     if (this.#version === undefined) sink.begin();
     else if (this.#failure !== undefined) this.#resumed();
     this.#events = 0;

@@ -18,6 +18,8 @@ import { objectKey, type VersionTable, versionNumber } from './versions.ts';
 
 /** What the verifier sees of a reflector. */
 export interface Watched {
+  /** The watch is open: what it has not shown by now, it has missed. One that comes back will show it by itself. */
+  readonly isOpen: boolean;
   readonly version: string | undefined;
   readonly versions: VersionTable;
   distrust(reason: string): boolean;
@@ -109,7 +111,7 @@ export class Verifier {
       glanceShare = 1 - JITTER * random();
       if (this.#waking.signal.aborted) await this.#wake();
       if (this.#stopping.signal.aborted) return;
-      if (watched.version === undefined) continue;
+      if (watched.version === undefined || !watched.isOpen) continue;
       const isDue = performance.now() - sweptAt >= sweepShare * sweepInterval(watched.versions.size, checkMs);
       const isSame = await this.#try(() => this.#glance(isDue));
       if (isSame && !isDue) continue;
@@ -213,7 +215,7 @@ export class Verifier {
 
   #miss(missed: number, reason: string): void {
     const { watched, onChecked } = this.#options;
-    if (watched.distrust(reason)) onChecked('missed', missed);
+    if (watched.isOpen && watched.distrust(reason)) onChecked('missed', missed);
     else onChecked('unfinished', 0);
   }
 

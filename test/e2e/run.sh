@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 node=node_modules/.bin/node
-suites=(verdicts cases rdata cache order dnssd odd-objects access start changes programming watch truth faults scale simulate replicas differential planted scenarios helm resolvers nodelocal capacity image image-cases image-arm64 manifest)
+suites=(verdicts cases rdata cache order dnssd odd-objects access start changes programming watch truth faults scale simulate replicas cost differential planted scenarios helm resolvers nodelocal capacity image image-cases image-arm64 manifest)
 [ $# -eq 0 ] || suites=("$@")
 
 for suite in "${suites[@]}"; do
@@ -28,8 +28,10 @@ trap 'rm -f "$log"' EXIT
 table=() failed=0
 for suite in "${suites[@]}"; do
   echo "== $suite"
-  started=$SECONDS status=0 place=()
+  started=$SECONDS status=0 place=() more=()
   case $suite in
+    # Node.js may wait for ever for the TLS connections that its proxy has reset, when everything is over.
+    truth) more=(--test-force-exit) ;;
     image-arm64) bash deploy/image/install.sh run ;;
     # They run the image in containers whose network is that of the test, and that leads nowhere.
     image | image-cases)
@@ -48,7 +50,7 @@ for suite in "${suites[@]}"; do
       ;;
   esac
   # The single passes of the cases would hide everything else.
-  "${place[@]}" $node --test --test-timeout="${WASMDNS_E2E_TIMEOUT_MS:-600000}" --test-reporter=spec "test/e2e/$suite.e2e.ts" 2>&1 | tee "$log" | grep -v '^    ✔' ||
+  "${place[@]}" $node --test "${more[@]}" --test-timeout="${WASMDNS_E2E_TIMEOUT_MS:-600000}" --test-reporter=spec "test/e2e/$suite.e2e.ts" 2>&1 | tee "$log" | grep -v '^    ✔' ||
     status=${PIPESTATUS[0]}
   count() { sed -n "s/^ℹ $1 \([0-9]*\).*/\1/p" "$log" | tail -1; }
   passed=$(count pass) skipped=$(count skipped) broken=$(($(count fail) + $(count cancelled)))

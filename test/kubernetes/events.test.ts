@@ -65,6 +65,21 @@ function agree<T extends Named, A>(
   );
 }
 
+test('when an object was written: not of a removal that has no time of its own', () => {
+  const creationTimestamp = '2026-11-24T12:00:00Z';
+  const deletionTimestamp = '2026-11-24T13:00:00Z';
+  for (const [type, more, expected] of [
+    ['ADDED', {}, creationTimestamp],
+    ['DELETED', {}, undefined],
+    ['DELETED', { deletionTimestamp }, deletionTimestamp],
+  ] as const) {
+    const metadata = { name: 'a', resourceVersion: '7', creationTimestamp, ...more };
+    const event = parseJsonEvent(JSON.stringify({ type, object: { metadata } }), NAMESPACES);
+    assert.ok(event !== undefined && 'writtenAt' in event);
+    assert.equal(event.writtenAt, expected === undefined ? 0 : Date.parse(expected), `${type} ${expected}`);
+  }
+});
+
 test('services are the same from protobuf and from JSON', () => agree(SERVICES, serviceArbitrary, encodeService));
 test('slices are the same from protobuf and from JSON', () => {
   for (const [usesPodNames, keepsZones, isImported] of [

@@ -58,6 +58,17 @@ test('the watch goes on from the last bookmark after a reset', async (t) => {
   assert.equal(sink.begun, 1);
 });
 
+test('a watch is open from its response to its end', async (t) => {
+  const { reflector, shows } = await reflect(t, [watch([added('a'), endOfLoad('10')])]);
+  assert.equal(reflector.isOpen, false, 'not yet');
+  await shows('a');
+  assert.equal(reflector.isOpen, true);
+  const broken = await reflect(t, [reset([added('a'), endOfLoad('10')]), silence]);
+  await broken.shows('a');
+  await until(() => broken.requests.length === 2);
+  assert.equal(broken.reflector.isOpen, false, 'the next one has no response');
+});
+
 test('a reset in the middle of an event loses nothing', async (t) => {
   const scenes = [reset([added('a'), endOfLoad('10')], '{"type":"ADDED","obj'), watch([added('b', '11')])];
   const { requests, shows } = await reflect(t, scenes);

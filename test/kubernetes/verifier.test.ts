@@ -56,6 +56,7 @@ class FakeApi {
 }
 
 class FakeWatch implements Watched {
+  isOpen = true;
   version: string | undefined = '100';
   versions = new VersionTable();
   readonly reasons: string[] = [];
@@ -238,6 +239,21 @@ test('a list that nobody wants again is not counted as repaired', async (t) => {
   });
   await until(() => results.length > 0);
   assert.equal(results[0], 'unfinished 0');
+});
+
+test('a watch that is about to come back is not judged', async (t) => {
+  const { results, watched, api } = await verify(t, { ...EAGER, graceMs: 20 }, (setup) => {
+    setup.api.objects.set('d', 90);
+    setup.api.onRequest = () => {
+      watched.isOpen = false;
+    };
+  });
+  await until(() => results.length > 0);
+  assert.deepEqual(results, ['unfinished 0']);
+  assert.deepEqual(watched.reasons, []);
+  const asked = api.requests.length;
+  await delay(100);
+  assert.equal(api.requests.length, asked, 'nothing is asked while it is away');
 });
 
 test('an API that refuses is asked again later', async (t) => {
