@@ -26,8 +26,8 @@ const REPLICAS = process.env['WASMDNS_ROLLOUT_REPLICAS'];
 const ONLY_SETUPS = process.env['WASMDNS_ROLLOUT_SETUPS'] ?? '';
 const ONLY_EVENTS = process.env['WASMDNS_ROLLOUT_EVENTS'] ?? '';
 const TIMEOUT_MS = 3000;
-/** No server can help it; its share is the time that a reply takes. */
-const STRAYED_MAX = 30;
+/** No server can help it: as many as are under way in one moment. Replies that take 30 ms. */
+const STRAYED_MAX = 0.03 * QUERIES_PER_SECOND;
 /** The load is steady before anything happens. */
 const LEAD_MS = 3000;
 
@@ -135,7 +135,9 @@ async function reload(): Promise<void> {
   for (const pod of await dnsPods()) process.kill(await processOf(pod), 'SIGUSR1');
 }
 
-function rowOf({ name }: Setup, event: Event, { sent, lost, strayed, lostBetween, slowestMs }: LoadResult): string {
-  const when = lostBetween === undefined ? '' : `, sent between ${lostBetween[0]} s and ${lostBetween[1]} s`;
+function rowOf({ name }: Setup, event: Event, result: LoadResult): string {
+  const { sent, lost, late, strayed, lostBetween, slowestMs } = result;
+  const when =
+    lostBetween === undefined ? '' : `, ${late} of them late, sent between ${lostBetween[0]} s and ${lostBetween[1]} s`;
   return `${name}: ${event.name}: ${lost} of ${sent} lost${when}, ${strayed} strayed; slowest reply ${slowestMs} ms`;
 }

@@ -24,6 +24,8 @@ export interface LoadOrder {
 export interface LoadResult {
   readonly sent: number;
   readonly lost: number;
+  /** Of those, with a reply that came too late: somebody stood still, nothing went astray. */
+  readonly late: number;
   /** Replies that came from a pod's own address, which resolvers do not take. They are not counted as lost. */
   readonly strayed: number;
   /** Replies that are no NOERROR with an answer. */
@@ -34,6 +36,8 @@ export interface LoadResult {
 }
 
 const TICK_MS = 5;
+/** Replies that are too late are waited for as well. */
+const CLOSE_TIMEOUTS = 2;
 
 class Load implements Taker {
   readonly #order: LoadOrder;
@@ -43,6 +47,7 @@ class Load implements Taker {
   readonly #startedMs = performance.now();
   #sent = 0;
   #strayed = 0;
+  #late = 0;
   #wrong = 0;
   #slowestMs = 0;
 
@@ -65,12 +70,13 @@ class Load implements Taker {
         resolve();
       }, TICK_MS);
     });
-    await new Promise((resolve) => setTimeout(resolve, timeoutMs));
+    await new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUTS * timeoutMs));
     for (const lane of this.#lanes) lane.close();
     const lost = this.#lostAtMs.map((ms) => Math.round(ms - this.#startedMs) / 1000).sort((a, b) => a - b);
     return {
       sent: this.#sent,
       lost: lost.length,
+      late: this.#late,
       strayed: this.#strayed,
       wrong: this.#wrong,
       lostBetween: lost.length === 0 ? undefined : [lost[0]!, lost.at(-1)!],
@@ -81,6 +87,7 @@ class Load implements Taker {
   take(reply: Buffer, from: string, sentAtMs: number): void {
     const elapsedMs = performance.now() - sentAtMs;
     if (elapsedMs > this.#order.timeoutMs) {
+      this.#late++;
       this.lose(sentAtMs);
       return;
     }
@@ -102,7 +109,7 @@ class Load implements Taker {
     }
     void this.#open().then((lane) => {
       this.#send(lane, sequence);
-      setTimeout(() => lane.close(), timeoutMs);
+      setTimeout(() => lane.close(), CLOSE_TIMEOUTS * timeoutMs);
     });
   }
 
