@@ -39,9 +39,10 @@ test('all that the processor runs is for arm64', () => {
   assert.deepEqual(machines, {
     wasmdns: EM_AARCH64,
     coredns: EM_AARCH64,
+    'node-cache': EM_AARCH64,
     'usr/lib/wasmdns/node_modules/@koromix/koffi-linux-arm64/linux_arm64/koffi.node': EM_AARCH64,
   });
-  assert.equal(readlinkSync(join(out, 'coredns')), 'wasmdns');
+  for (const name of ['coredns', 'node-cache']) assert.equal(readlinkSync(join(out, name)), 'wasmdns');
 });
 
 test('the program carries the script that starts the bundle', () => {
