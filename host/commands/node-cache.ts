@@ -2,7 +2,7 @@
 // gives the node an interface with the addresses, serves, and then takes the queries over.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { EndpointError, portNumber, splitEndpoint } from '../corefile/endpoint.ts';
+import { portNumber, splitEndpoint } from '../corefile/endpoint.ts';
 import { corefileSource } from '../corefile/source.ts';
 import { addressOctets } from '../dns/address.ts';
 import { UserError } from '../errors.ts';
@@ -147,7 +147,7 @@ function showErrors(server: Server, counts: ReadonlyMap<SetupError, number>, add
     const endpoint = new HttpEndpoint({ address: at.address, port }, '/metrics', answer, (text) => log.error(text));
     endpoint.listening().catch(failed);
   } catch (error) {
-    if (error instanceof EndpointError || error instanceof Error) failed(error);
+    failed(error);
   }
 }
 

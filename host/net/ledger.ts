@@ -22,11 +22,6 @@ export class LedgerKeeper {
     this.#ledger = ledger;
   }
 
-  /** How many there is room for. */
-  get capacity(): number {
-    return this.#ledger.length;
-  }
-
   /** False: it is full. */
   enter(fd: number): boolean {
     if (this.#free.length === 0) this.#findFree();
@@ -35,6 +30,13 @@ export class LedgerKeeper {
     this.#words[fd] = word;
     Atomics.store(this.#ledger, word, fd + 1);
     return true;
+  }
+
+  /** Closes a descriptor for which there is no room, and throws Error. */
+  enterOrClose(fd: number, close: (fd: number) => number): void {
+    if (this.enter(fd)) return;
+    close(fd);
+    throw new Error(`more than ${this.#ledger.length} native sockets in one shard`);
   }
 
   /** Does nothing for a descriptor that does not stand there any more. */

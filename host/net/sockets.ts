@@ -286,9 +286,7 @@ class KoffiSockets implements NativeSockets {
   }
 
   #enter(fd: number): void {
-    if (this.#ledger === undefined || this.#ledger.enter(fd)) return;
-    this.#calls.close(fd);
-    throw new Error(`more than ${this.#ledger.capacity} native sockets in one shard`);
+    this.#ledger?.enterOrClose(fd, this.#calls.close);
   }
 }
 

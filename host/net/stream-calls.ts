@@ -164,9 +164,7 @@ export class StreamCalls {
   }
 
   #enter(fd: number): void {
-    if (this.#ledger === undefined || this.#ledger.enter(fd)) return;
-    this.#calls.close(fd);
-    throw new Error(`more than ${this.#ledger.capacity} native sockets in one shard`);
+    this.#ledger?.enterOrClose(fd, this.#calls.close);
   }
 
   #error(call: string): SocketError {
